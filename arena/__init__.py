@@ -1,0 +1,3 @@
+"""Arena measures image-generation providers and ranks what they make."""
+
+__version__ = "0.1.0"

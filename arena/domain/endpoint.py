@@ -1,0 +1,108 @@
+"""An endpoint: one model at one provider, reached over one protocol; pure data, read from TOML."""
+
+from __future__ import annotations
+
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from arena.domain.base import Value
+from arena.domain.request import Delivery, GenerationRequest, ImageFormat, Mode, Size
+
+ENDPOINT_ID = r"^[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*$"
+
+
+class Limits(Value):
+    """What an endpoint accepts. `max_in_flight` is how many requests Arena keeps open there at most."""
+
+    max_in_flight: int = Field(default=4, ge=1, le=4096)
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    min_side_px: int = Field(default=64, ge=1)
+    max_side_px: int = Field(default=2048, ge=1)
+    side_multiple_px: int = Field(default=1, ge=1)
+    max_pixels: int | None = Field(default=None, ge=1)
+    sizes: tuple[Size, ...] = ()
+    formats: tuple[ImageFormat, ...] = tuple(ImageFormat)
+    min_steps: int = Field(default=1, ge=1)
+    max_steps: int = Field(default=500, ge=1)
+    max_n: int = Field(default=1, ge=1)
+    max_input_images: int = Field(default=1, ge=0)
+
+    def objection(self, request: GenerationRequest) -> str | None:
+        """Why a request cannot be made here, as the end of a sentence, or None if it can."""
+        return (
+            self._objection_to_size(request.size)
+            or self._objection_to_format(request)
+            or self._objection_to_counts(request)
+        )
+
+    def _objection_to_size(self, size: Size) -> str | None:
+        if self.sizes and size not in self.sizes:
+            return f"makes only the sizes {', '.join(map(str, self.sizes))}, not {size}"
+        sides = (size.width_px, size.height_px)
+        if min(sides) < self.min_side_px or max(sides) > self.max_side_px:
+            return f"makes sides from {self.min_side_px} to {self.max_side_px} px, not {size}"
+        if any(side % self.side_multiple_px for side in sides):
+            return f"makes sides that are multiples of {self.side_multiple_px} px, not {size}"
+        if self.max_pixels is not None and size.pixels > self.max_pixels:
+            return f"makes at most {self.max_pixels} pixels, not {size} ({size.pixels})"
+        return None
+
+    def _objection_to_format(self, request: GenerationRequest) -> str | None:
+        if request.format not in self.formats:
+            return f"makes {', '.join(self.formats)}, not {request.format}"
+        return None
+
+    def _objection_to_counts(self, request: GenerationRequest) -> str | None:
+        if request.n > self.max_n:
+            return f"makes at most {self.max_n} image(s) a call, not {request.n}"
+        if request.steps is not None and not self.min_steps <= request.steps <= self.max_steps:
+            return f"takes {self.min_steps} to {self.max_steps} steps, not {request.steps}"
+        if len(request.images) > self.max_input_images:
+            return f"takes at most {self.max_input_images} input image(s), not {len(request.images)}"
+        return None
+
+
+class Endpoint(Value):
+    """One model at one provider.
+
+    `protocol` names the adapter, `key_env` the environment variable that holds the credential (None: no key is sent).
+    `result_hosts` are hosts beside the base URL's own from which results may be downloaded. `options` belong to the
+    protocol. `simulated` marks servers that only pretend; their figures are never pooled with real ones.
+    """
+
+    id: str = Field(pattern=ENDPOINT_ID, max_length=120)
+    provider: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    protocol: str
+    model: str = Field(min_length=1)
+    base_url: str
+    region: str | None = None
+    modes: tuple[Mode, ...] = Field(default=(Mode.TEXT_TO_IMAGE,), min_length=1)
+    key_env: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]*$")
+    simulated: bool = False
+    delivery: Delivery = Delivery.INLINE
+    poll_interval_s: float = Field(default=0.25, gt=0, le=60)
+    timeout_s: float = Field(default=120, gt=0, le=3600)
+    result_hosts: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    note: str = ""
+
+    @field_validator("base_url")
+    @classmethod
+    def _http_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("a base URL starts with https:// or http:// and names a host")
+        if parts.username or parts.password:
+            raise ValueError("a base URL holds no user name or password; name the key's variable in key_env")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _key_over_tls(self) -> Self:
+        host = urlsplit(self.base_url).hostname or ""
+        loopback = host == "localhost" or host.startswith("127.") or host == "::1"
+        if self.key_env and self.base_url.startswith("http://") and not loopback:
+            raise ValueError("a key is sent over https only (or over http to this machine)")
+        return self

@@ -1,0 +1,92 @@
+"""One canonical generation request, in the field's words; adapters translate it, nobody else does."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainSerializer
+
+from arena.domain.base import Value
+
+
+class Mode(StrEnum):
+    """What is asked for: an image from text, or a change to images that are given."""
+
+    TEXT_TO_IMAGE = "t2i"
+    EDIT = "edit"
+
+
+class ImageFormat(StrEnum):
+    """Encodings that a provider may be asked for."""
+
+    PNG = "png"
+    JPEG = "jpeg"
+    WEBP = "webp"
+
+
+class Delivery(StrEnum):
+    """How the image comes back: as an address to download, or inside the answer."""
+
+    URL = "url"
+    INLINE = "b64_json"
+
+
+class PixelSize(Value):
+    """Width and height in pixels; written `1024x768`."""
+
+    width_px: int = Field(ge=1, le=16384)
+    height_px: int = Field(ge=1, le=16384)
+
+    def __str__(self) -> str:
+        return f"{self.width_px}x{self.height_px}"
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width_px * self.height_px
+
+
+def _size_from_text(value: object) -> object:
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d{1,5})\s*[x×]\s*(\d{1,5})\s*", value)
+        if match is None:
+            raise ValueError("a size is written WIDTHxHEIGHT in pixels, such as 1024x1024")
+        return {"width_px": int(match[1]), "height_px": int(match[2])}
+    return value
+
+
+Size = Annotated[PixelSize, BeforeValidator(_size_from_text), PlainSerializer(str, return_type=str)]
+"""A `PixelSize` that reads and writes itself as `1024x768`."""
+
+
+class SourceImage(Value):
+    """An input image of an edit, as bytes, with the name and media type that it is sent under."""
+
+    name: str
+    media_type: str
+    data: bytes = Field(repr=False)
+
+
+class GenerationRequest(Value):
+    """Everything a provider is asked for; None means that the provider's default is wanted.
+
+    `guidance` is the classifier-free guidance scale, `steps` the number of denoising steps, `n` the number of images.
+    """
+
+    prompt: str = Field(min_length=1)
+    mode: Mode = Mode.TEXT_TO_IMAGE
+    size: Size
+    seed: int | None = Field(default=None, ge=0, lt=2**63)
+    steps: int | None = Field(default=None, ge=1, le=500)
+    guidance: float | None = Field(default=None, ge=0, le=100)
+    n: int = Field(default=1, ge=1, le=10)
+    format: ImageFormat = ImageFormat.PNG
+    delivery: Delivery | None = None
+    images: tuple[SourceImage, ...] = ()
+
+    def model_post_init(self, _context: Any, /) -> None:
+        """An edit has input images and a text-to-image request has none."""
+        if bool(self.images) != (self.mode is Mode.EDIT):
+            raise ValueError("an edit needs at least one input image, and only an edit may have one")

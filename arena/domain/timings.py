@@ -1,0 +1,54 @@
+"""When things happened to one attempt, on the monotonic clock, in nanoseconds since the request was sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from arena.domain.base import Value
+
+
+class Timings(Value):
+    """Marks of one attempt; every mark is nanoseconds since `sent`, and None when it was not reached.
+
+    `lateness_ns` is sent − scheduled under a timed load: our own delay, never the provider's. `slot_wait_ns` is the time
+    spent waiting for the endpoint's own limits. `connected_ns` is None on a warm connection. `accepted_ns` is the first
+    byte of the answer to the submitting call, `result_ns` the first byte of the answer that carries the image or its
+    address, `result_end_ns` the last byte of that answer. The image bytes are those of the inline payload or of the
+    download. For polled jobs the true end lies between `last_pending_ns` and `first_done_ns`.
+    """
+
+    lateness_ns: int | None = None
+    slot_wait_ns: int = Field(default=0, ge=0)
+    connected_ns: int | None = Field(default=None, ge=0)
+    accepted_ns: int | None = Field(default=None, ge=0)
+    result_ns: int | None = Field(default=None, ge=0)
+    result_end_ns: int | None = Field(default=None, ge=0)
+    first_image_byte_ns: int | None = Field(default=None, ge=0)
+    last_image_byte_ns: int | None = Field(default=None, ge=0)
+    ended_ns: int = Field(ge=0)
+    polls: int = Field(default=0, ge=0)
+    poll_interval_ns: int | None = Field(default=None, ge=0)
+    last_pending_ns: int | None = Field(default=None, ge=0)
+    first_done_ns: int | None = Field(default=None, ge=0)
+
+    def model_post_init(self, _context: Any, /) -> None:
+        """Marks never run backwards: that would be a bug of ours, and every figure would inherit it."""
+        order = [
+            ("connected", self.connected_ns),
+            ("accepted", self.accepted_ns),
+            ("result", self.result_ns),
+            ("first image byte", self.first_image_byte_ns),
+            ("last image byte", self.last_image_byte_ns),
+            ("ended", self.ended_ns),
+        ]
+        reached = [(name, mark) for name, mark in order if mark is not None]
+        for (earlier, a), (later, b) in zip(reached, reached[1:], strict=False):
+            if a > b:
+                raise ValueError(f"{later} ({b} ns) lies before {earlier} ({a} ns)")
+
+    @property
+    def warm(self) -> bool:
+        """Whether the submitting call went out on a connection that was open already."""
+        return self.connected_ns is None
