@@ -1,12 +1,12 @@
 """What an operator can do wrong, as exceptions; what a remote does to us is a value instead.
 
-    ArenaError                 one sentence: what to change and where
-    ├── ConfigError            a plan, prompt, endpoint, price or setting that cannot be used      exit 2
-    │   ├── UnknownNameError   a name that is not there; says the nearest that is                  exit 2
-    │   └── MissingKeyError    a credential that is not set; names the variable                    exit 2
-    ├── BudgetError            the budget does not pay for a single call                           exit 2
-    ├── StoreError             the database or the image directory cannot be used                  exit 2
-    └── RunBusyError           another process holds the run                                       exit 2
+ArenaError                 one sentence: what to change and where
+├── ConfigError            a plan, prompt, endpoint, price or setting that cannot be used      exit 2
+│   ├── UnknownNameError   a name that is not there; says the nearest that is                  exit 2
+│   └── MissingKeyError    a credential that is not set; names the variable                    exit 2
+├── BudgetError            the budget does not pay for a single call                           exit 2
+├── StoreError             the database or the image directory cannot be used                  exit 2
+└── RunBusyError           another process holds the run                                       exit 2
 """
 
 import difflib

@@ -1,0 +1,76 @@
+"""The command line: one noun a file. Importing it loads neither pandas nor torch nor streamlit; commands import on use.
+
+Exit codes: 0 done; 1 done, but below `--fail-under`; 2 something to change in what was given, and nothing was fired;
+3 stopped by the budget; 4 stopped by an error of ours on the way, what was finished is stored; 70 a bug; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from arena import __version__
+from arena.errors import ArenaError
+from harness.cli import app, db, demo, export, local, plan, prompts, providers, run, runs, sim
+
+EXIT_BAD_INPUT, EXIT_BUG = 2, 70
+
+cli = typer.Typer(
+    name="arena",
+    help="Measure image-generation providers, and rank what they make.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cli.command("run")(run.run)
+cli.command("export")(export.export)
+cli.command("demo")(demo.demo)
+cli.command("app")(app.app)
+for noun in (plan, runs, providers, prompts, db, sim, local):
+    cli.add_typer(noun.cli)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"arena {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[  # noqa: ARG001 - handled by its callback
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and end."),
+    ] = False,
+) -> None:
+    """Options that come before the command."""
+    if debug:
+        os.environ["ARENA_DEBUG"] = "1"
+
+
+def main() -> None:
+    """The `arena` command."""
+    try:
+        cli()
+    except ArenaError as error:
+        _fail(str(error), EXIT_BAD_INPUT)
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does; that is not an error worth a message.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except Exception as error:  # noqa: BLE001 - the outermost boundary
+        _fail(
+            f"this is a bug: {type(error).__name__}: {error}; run it again with `arena --debug …`", EXIT_BUG
+        )
+
+
+def _fail(message: str, code: int) -> None:
+    if os.environ.get("ARENA_DEBUG"):
+        raise  # noqa: PLE0704 - called from except blocks only
+    typer.echo(f"arena: {message}", err=True)
+    raise SystemExit(code) from None

@@ -1,0 +1,105 @@
+"""A plan: which prompts go to which endpoints, how often, under which load. A trial: one cell of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from arena.domain.base import Value
+from arena.domain.prompt import IDENTIFIER
+from arena.domain.request import Delivery, ImageFormat, Mode, Size
+
+
+class Phase(StrEnum):
+    """Warm-up trials are stored like all others and left out of every figure."""
+
+    WARMUP = "warmup"
+    MEASURE = "measure"
+
+
+class Selection(Value):
+    """Which prompts of which sets; every condition narrows. `limit` takes the first ones, spread over the categories."""
+
+    sets: tuple[str, ...] = Field(min_length=1)
+    ids: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    modes: tuple[Mode, ...] = ()
+    limit: int | None = Field(default=None, ge=1)
+
+
+class RequestTemplate(Value):
+    """What every request of the plan has in common.
+
+    `seed`: "varied" gives each prompt and repetition its own seed, the same at all endpoints; a number fixes it;
+    "none" leaves it to the provider.
+    """
+
+    size: Size
+    seed: Literal["varied", "none"] | int = "varied"
+    steps: int | None = Field(default=None, ge=1, le=500)
+    guidance: float | None = Field(default=None, ge=0, le=100)
+    n: int = Field(default=1, ge=1, le=10)
+    format: ImageFormat = ImageFormat.PNG
+    delivery: Delivery | None = None
+
+
+class LoadProfile(Value):
+    """How requests are issued, at each endpoint separately.
+
+    `closed`: `in_flight` requests are always open, the next leaves when one returns. `constant` and `poisson`: requests
+    leave at `rate_per_s` whatever happens to the earlier ones, at due times that are drawn once from the plan's seed.
+    """
+
+    kind: Literal["closed", "constant", "poisson"] = "closed"
+    in_flight: int = Field(default=2, ge=1, le=4096)
+    rate_per_s: float | None = Field(default=None, gt=0, le=10_000)
+
+    @model_validator(mode="after")
+    def _rate_where_it_means_something(self) -> Self:
+        if (self.kind == "closed") != (self.rate_per_s is None):
+            raise ValueError("`rate_per_s` is needed for a constant or poisson load, and only there")
+        return self
+
+    @property
+    def timed(self) -> bool:
+        """Whether requests have a due time."""
+        return self.kind != "closed"
+
+
+class Plan(Value):
+    """What a run does, complete: the same plan, prompts and endpoints give the same trials in the same order."""
+
+    name: str = Field(pattern=IDENTIFIER)
+    description: str = ""
+    seed: int = 0
+    endpoints: tuple[str, ...] = Field(min_length=1)
+    prompts: Selection
+    request: RequestTemplate
+    repetitions: int = Field(default=1, ge=1, le=10_000)
+    warmup: int = Field(default=0, ge=0, le=1000, description="trials per endpoint before the measured ones")
+    load: LoadProfile = LoadProfile()
+    timeout_s: float | None = Field(default=None, gt=0, le=3600)
+
+    @model_validator(mode="after")
+    def _endpoints_named_once(self) -> Self:
+        twice = sorted({e for e in self.endpoints if self.endpoints.count(e) > 1})
+        if twice:
+            raise ValueError(f"`endpoints` names {', '.join(twice)} twice")
+        return self
+
+
+class Trial(Value):
+    """One prompt at one endpoint, once; unique within its run by endpoint, prompt, repetition and phase."""
+
+    seq: int = Field(ge=0)
+    endpoint_id: str
+    prompt_id: str
+    repetition: int = Field(ge=0)
+    phase: Phase
+    seed: int | None
+    due_ns: int | None = Field(
+        default=None, ge=0, description="since the start of the run; None in a closed loop"
+    )

@@ -1,0 +1,47 @@
+"""A run: one execution of a plan, with what must be known to repeat and to judge it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime, Field
+
+from arena.domain.base import Value
+from arena.domain.plan import Plan  # noqa: TC001
+
+
+class RunStatus(StrEnum):
+    """`interrupted`: stopped by a person, `budget`: stopped by the budget, `failed`: by an error of ours."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+    BUDGET = "budget"
+    FAILED = "failed"
+
+
+class Environment(Value):
+    """Where a run was made: versions, machine and network position, as far as they matter to a figure."""
+
+    arena_version: str
+    python_version: str
+    platform: str
+    cpu_count: int
+    hostname: str
+    region: str | None = None
+    packages: dict[str, str] = Field(default_factory=dict)
+
+
+class Run(Value):
+    """A run as it is stored. `ended_at` is None while it is running or after its process died."""
+
+    id: str
+    plan: Plan
+    plan_sha256: str
+    status: RunStatus
+    created_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+    budget_nano_usd: int | None = None
+    environment: Environment
+    simulated: bool
+    """Whether any of its endpoints is simulated."""

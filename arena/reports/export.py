@@ -1,0 +1,134 @@
+"""Rows to files that any tool reads: CSV, Parquet, JSON lines; streamed, so that size costs time and not memory."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from arena import __version__
+from arena.errors import ConfigError, StoreError
+from arena.reports.summary import flat_rows, summarize
+from arena.store import queries
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sqlalchemy import Connection
+
+SUMMARY_SCHEMA_VERSION = 1
+
+
+class FileFormat(StrEnum):
+    """What an export is written as."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSONL = "jsonl"
+
+
+class Table(StrEnum):
+    """What is exported."""
+
+    OUTCOMES = "outcomes"
+    SUMMARY = "summary"
+
+
+def export(
+    connection: Connection, table: Table, run_id: str | None, file_format: FileFormat, out: Path | None
+) -> int:
+    """Write a table, of one run or of all, to a file or (None) to stdout; returns how many rows were written.
+
+    A file appears whole or not at all. ConfigError for Parquet to stdout, StoreError if the file cannot be written.
+    """
+    frames = _frames(connection, table, run_id)
+    if out is None:
+        if file_format is FileFormat.PARQUET:
+            raise ConfigError(
+                "--format parquet needs --out FILE: it cannot be written to a terminal or a pipe"
+            )
+        return _write_text(frames, file_format, sys.stdout)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return _write_file(frames, table, run_id, file_format, out)
+    except OSError as error:
+        raise StoreError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+
+
+def _frames(connection: Connection, table: Table, run_id: str | None) -> Iterator[pd.DataFrame]:
+    if table is Table.OUTCOMES:
+        yield from queries.outcome_chunks(connection, run_id)
+        return
+    import pandas as pd
+
+    rows = flat_rows(summarize(queries.outcomes(connection, run_id)))
+    yield pd.DataFrame(rows)
+
+
+def _write_file(
+    frames: Iterable[pd.DataFrame], table: Table, run_id: str | None, file_format: FileFormat, out: Path
+) -> int:
+    descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}-")
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        if file_format is FileFormat.PARQUET:
+            count = _write_parquet(frames, table, run_id, temporary)
+        else:
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                count = _write_text(frames, file_format, file)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(out)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return count
+
+
+def _write_text(frames: Iterable[pd.DataFrame], file_format: FileFormat, file: TextIO) -> int:
+    count = 0
+    for index, frame in enumerate(frames):
+        if file_format is FileFormat.CSV:
+            frame.to_csv(file, index=False, header=index == 0, lineterminator="\n")
+        elif len(frame):
+            frame.to_json(
+                file, orient="records", lines=True, date_format="iso", date_unit="us", double_precision=15
+            )
+        count += len(frame)
+    return count
+
+
+def _write_parquet(frames: Iterable[pd.DataFrame], table: Table, run_id: str | None, path: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    version = queries.OUTCOME_SCHEMA_VERSION if table is Table.OUTCOMES else SUMMARY_SCHEMA_VERSION
+    provenance = {
+        "arena.table": table.value,
+        "arena.schema_version": str(version),
+        "arena.version": __version__,
+        "arena.run_id": run_id or "",
+    }
+    writer: pq.ParquetWriter | None = None
+    count = 0
+    try:
+        for frame in frames:
+            content = pa.Table.from_pandas(frame, preserve_index=False)
+            if writer is None:
+                schema = content.schema.with_metadata({**(content.schema.metadata or {}), **provenance})
+                writer = pq.ParquetWriter(path, schema, compression="zstd")
+            writer.write_table(content.cast(writer.schema))
+            count += len(frame)
+    finally:
+        if writer is not None:
+            writer.close()
+    return count
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,154 @@
+"""The summary of a run: one function behind the terminal, `--json`, files and the app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from arena.metrics.figures import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from arena.metrics.base import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSummary:
+    """One endpoint's figures. Simulated and real rows of one endpoint are two summaries, never one."""
+
+    endpoint: str
+    provider: str
+    model: str
+    region: str | None
+    simulated: bool
+    figures: dict[str, Figure]
+    failures: dict[str, int]
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Who comes first in something, with the figure, and whose interval overlaps so that it may be first as well."""
+
+    claim: str
+    endpoint: str
+    metric: str
+    figure: Figure
+    overlapping: tuple[str, ...]
+
+
+def summarize(outcomes: pd.DataFrame) -> list[EndpointSummary]:
+    """Figures by endpoint over the measured phase, real ones first, then by median time to image.
+
+    `outcomes` has the columns of `arena.store.queries.OUTCOME_COLUMNS`, from the database or read back from an export.
+    """
+    measured = outcomes[outcomes["phase"] == "measure"]
+    summaries = [
+        _summarize_endpoint(str(endpoint), bool(simulated), rows)
+        for (endpoint, simulated), rows in measured.groupby(["endpoint", "simulated"], sort=True)
+    ]
+    return sorted(summaries, key=_order)
+
+
+def _order(summary: EndpointSummary) -> tuple[bool, float, str]:
+    p50 = summary.figures["time_to_image_p50_ms"].value
+    return summary.simulated, float("inf") if p50 is None else p50, summary.endpoint
+
+
+def _summarize_endpoint(endpoint: str, simulated: bool, rows: pd.DataFrame) -> EndpointSummary:
+    failures = rows["failure_kind"].dropna().value_counts()
+    region = rows["region"].dropna()
+    return EndpointSummary(
+        endpoint=endpoint,
+        provider=str(rows["provider"].iloc[0]),
+        model=str(rows["model"].iloc[0]),
+        region=str(region.iloc[0]) if len(region) else None,
+        simulated=simulated,
+        figures={metric.name: metric.compute(rows) for metric in METRICS},
+        failures={
+            str(kind): int(count)
+            for kind, count in sorted(failures.items(), key=lambda kv: (-kv[1], str(kv[0])))
+        },
+        unknown=int((rows["status"] == "unknown").sum()),
+    )
+
+
+def verdicts(summaries: Sequence[EndpointSummary]) -> list[Verdict]:
+    """Fastest, steadiest and cheapest, among real endpoints if there are any, else among simulated ones."""
+    real = [s for s in summaries if not s.simulated]
+    field = real or list(summaries)
+    found = [
+        _best("fastest", field, "time_to_image_p50_ms", lower=True),
+        _best("steadiest", field, "success_rate", lower=False),
+        _best("cheapest", field, "cost_per_image_usd", lower=True),
+    ]
+    return [verdict for verdict in found if verdict is not None]
+
+
+def _best(claim: str, field: Sequence[EndpointSummary], metric: str, *, lower: bool) -> Verdict | None:
+    known = [(s.figures[metric], s) for s in field if s.figures[metric].value is not None]
+    if len(known) < 2:
+        return None
+
+    def rank(entry: tuple[Figure, EndpointSummary]) -> tuple[float, float]:
+        figure, summary = entry
+        value = figure.value or 0.0
+        spread = summary.figures["time_to_image_p95_ms"].value or float("inf")
+        return (value if lower else -value), spread
+
+    figure, winner = min(known, key=rank)
+    others = [s.endpoint for other, s in known if s is not winner and _overlap(figure, other)]
+    return Verdict(claim, winner.endpoint, metric, figure, tuple(sorted(others)))
+
+
+def _overlap(a: Figure, b: Figure) -> bool:
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        return a.value == b.value
+    return a.low <= b.high and b.low <= a.high
+
+
+def flat_rows(summaries: Sequence[EndpointSummary]) -> list[dict[str, Any]]:
+    """One flat row an endpoint: every figure with `_n`, `_low` and `_high` beside it. What files hold."""
+    rows = []
+    for summary in summaries:
+        row: dict[str, Any] = {
+            "endpoint": summary.endpoint,
+            "provider": summary.provider,
+            "model": summary.model,
+            "region": summary.region,
+            "simulated": summary.simulated,
+            "unknown": summary.unknown,
+        }
+        for name, figure in summary.figures.items():
+            row |= {
+                name: figure.value,
+                f"{name}_n": figure.n,
+                f"{name}_low": figure.low,
+                f"{name}_high": figure.high,
+            }
+        row["failures"] = "; ".join(f"{kind}={count}" for kind, count in summary.failures.items())
+        rows.append(row)
+    return rows
+
+
+def as_json(summaries: Sequence[EndpointSummary]) -> list[dict[str, Any]]:
+    """The same for `--json`: figures nested, failures as a table."""
+    return [
+        {
+            "endpoint": s.endpoint,
+            "provider": s.provider,
+            "model": s.model,
+            "region": s.region,
+            "simulated": s.simulated,
+            "unknown": s.unknown,
+            "figures": {
+                name: {"value": f.value, "n": f.n, "low": f.low, "high": f.high}
+                for name, f in s.figures.items()
+            },
+            "failures": s.failures,
+        }
+        for s in summaries
+    ]

@@ -1,0 +1,62 @@
+"""Settings from the environment: where data lives. Keys are read by name where they are used, never kept here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from arena.errors import StoreError
+
+
+class Settings(BaseSettings):
+    """`ARENA_DATA_DIR` (default `data`), `ARENA_DATABASE_URL` (default SQLite in it), `ARENA_REGION`.
+
+    `ARENA_CONFIG_DIR` adds a directory with one's own `endpoints.toml`, `prices.toml`, prompt sets and plans.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ARENA_", extra="ignore")
+
+    data_dir: Path = Path("data")
+    database_url: SecretStr | None = None
+    config_dir: Path | None = None
+    region: str | None = None
+
+    @property
+    def url(self) -> str:
+        """The database URL in use; may hold a password, so it is never printed as it is."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir.absolute() / 'arena.db'}"
+
+    @property
+    def images_dir(self) -> Path:
+        """Where generated images are kept, each once."""
+        return self.data_dir / "images"
+
+    @property
+    def exports_dir(self) -> Path:
+        """Where exports go that name no place."""
+        return self.data_dir / "exports"
+
+    def require_writable(self) -> None:
+        """Create the data directory, or raise StoreError if nothing can be written there."""
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            writable = os.access(self.data_dir, os.W_OK | os.X_OK)
+        except OSError:
+            writable = False
+        if not writable:
+            raise StoreError(
+                f"the data directory {self.data_dir} cannot be written; change its permissions or set ARENA_DATA_DIR"
+            )
+        probe = self.data_dir / f".writable-{os.getpid()}"
+        try:
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise StoreError(
+                f"the data directory {self.data_dir} cannot be written ({error.strerror}); set ARENA_DATA_DIR"
+            ) from None

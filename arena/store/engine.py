@@ -1,0 +1,144 @@
+"""Opens the database: SQLite in WAL for one machine, PostgreSQL when that is outgrown; the same code over both."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from arena.errors import ConfigError, StoreError
+from arena.store import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from arena.settings import Settings
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+class Database:
+    """A database whose schema is known to be the current one. Open it with `open_database`."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        # SQLite takes its write lock at the first write unless told earlier; a transaction that reads first and
+        # then writes would fail at once instead of waiting its turn.
+        self._writer = engine.execution_options(arena_write=True)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection for reading; sees one consistent state."""
+        with translated(self.engine), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction: committed when the block ends, rolled back when it raises."""
+        with translated(self.engine), self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def open_database(settings: Settings, *, create: bool = False) -> Database:
+    """The settings' database, at the current schema.
+
+    With `create` a missing or empty database is made. StoreError if there is none, if it is older (names the command that
+    upgrades it), newer (names what to upgrade), or cannot be reached.
+    """
+    engine = connect(settings, create=create)
+    with translated(engine):
+        state = migrate.state(engine)
+        if state is migrate.State.EMPTY and create:
+            migrate.upgrade(engine)
+            state = migrate.State.CURRENT
+        complaint = migrate.complaint(state, where(engine))
+    if complaint:
+        engine.dispose()
+        raise StoreError(complaint)
+    return Database(engine)
+
+
+def connect(settings: Settings, *, create: bool) -> sa.Engine:
+    """An engine for the settings' database, whatever its schema."""
+    if settings.database_url is None:
+        if create:
+            settings.require_writable()
+        elif not (settings.data_dir / "arena.db").exists():
+            raise StoreError(
+                f"there is no database at {settings.data_dir / 'arena.db'} yet; `arena run PLAN` makes one"
+            )
+    try:
+        url = sa.make_url(settings.url)
+        if url.get_backend_name() == "postgresql" and "+" not in url.drivername:
+            url = url.set(drivername="postgresql+psycopg")
+        if url.get_backend_name() not in {"sqlite", "postgresql"}:
+            raise ConfigError(
+                f"ARENA_DATABASE_URL: {url.get_backend_name()} is not supported; use sqlite or postgresql"
+            )
+        arguments = (
+            {"timeout": BUSY_TIMEOUT_MS / 1000}
+            if url.get_backend_name() == "sqlite"
+            else {"connect_timeout": 10}
+        )
+        engine = sa.create_engine(url, connect_args=arguments)
+    except (ArgumentError, NoSuchModuleError):
+        raise ConfigError(
+            "ARENA_DATABASE_URL: is no database URL; write sqlite:///PATH or postgresql://…"
+        ) from None
+    except ModuleNotFoundError:
+        raise ConfigError(
+            "ARENA_DATABASE_URL: PostgreSQL needs `pip install 'provider-arena[postgres]'`"
+        ) from None
+    if engine.dialect.name == "sqlite":
+        _configure_sqlite(engine)
+    return engine
+
+
+def where(engine: sa.Engine) -> str:
+    """The database's address without its password."""
+    url = engine.url
+    return (
+        str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+    )
+
+
+@contextmanager
+def translated(engine: sa.Engine) -> Iterator[None]:
+    """Turns what an operator can repair - locked, full, unreachable, corrupt - into a StoreError sentence."""
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreError(f"the database {where(engine)} cannot be used: {_first_line(error)}") from error
+    except DBAPIError as error:
+        if "malformed" in str(error.orig) or "not a database" in str(error.orig):
+            message = (
+                f"the database {where(engine)} is damaged: {_first_line(error)}; restore it from a backup"
+            )
+            raise StoreError(message) from error
+        raise
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+
+
+def _configure_sqlite(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # a committed intent must survive a power cut, too
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        immediate = connection.get_execution_options().get("arena_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

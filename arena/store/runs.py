@@ -1,0 +1,258 @@
+"""What is written about a run, as functions of one connection; and the claim by which one process holds a run."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from arena.domain.endpoint import Endpoint
+from arena.domain.outcome import AttemptStatus
+from arena.domain.plan import Phase, Trial
+from arena.domain.run import Run, RunStatus
+from arena.errors import ConfigError, RunBusyError, UnknownNameError
+from arena.pricing import PriceCard
+from arena.store import mapping
+from arena.store.tables import METADATA
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from arena.domain.outcome import Outcome
+    from arena.domain.prompt import Prompt
+
+HEARTBEAT_S = 5.0
+SILENT_AFTER = timedelta(seconds=30)
+
+RUN, RUN_ENDPOINT, PROMPT = METADATA.tables["run"], METADATA.tables["run_endpoint"], METADATA.tables["prompt"]
+TRIAL, ATTEMPT = METADATA.tables["trial"], METADATA.tables["attempt"]
+ARTIFACT, IMAGE, CALL = METADATA.tables["artifact"], METADATA.tables["image"], METADATA.tables["call"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrial:
+    """A trial with its row id."""
+
+    id: int
+    trial: Trial
+
+
+@dataclass(frozen=True, slots=True)
+class PastAttempt:
+    """What an earlier attempt came to, as far as money is concerned."""
+
+    endpoint_id: str
+    status: str
+    failure_kind: str | None
+    cost_nano_usd: int | None
+
+
+def new_run_id(now: datetime) -> str:
+    """Sortable by time, short enough to type: `20261121-093000-k3fq`."""
+    alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
+    return f"{now:%Y%m%d-%H%M%S}-{''.join(secrets.choice(alphabet) for _ in range(4))}"
+
+
+def new_owner() -> str:
+    """Names this process on this machine."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def create_run(
+    connection: Connection,
+    run: Run,
+    endpoints: Sequence[tuple[Endpoint, PriceCard | None]],
+    trials: Sequence[Trial],
+    prompts: Mapping[str, Prompt],
+    owner: str,
+) -> list[StoredTrial]:
+    """Write a run with everything that it will do, before it does any of it."""
+    now = datetime.now(UTC)
+    connection.execute(RUN.insert(), mapping.run_row(run, owner, now))
+    connection.execute(
+        RUN_ENDPOINT.insert(), [mapping.run_endpoint_row(run.id, e, card) for e, card in endpoints]
+    )
+    insert_ignore(connection, PROMPT, [mapping.prompt_row(p) for p in prompts.values()])
+    connection.execute(TRIAL.insert(), [mapping.trial_row(run, t, prompts[t.prompt_id]) for t in trials])
+    return stored_trials(connection, run.id)
+
+
+def stored_trials(connection: Connection, run_id: str) -> list[StoredTrial]:
+    """All trials of a run, in order."""
+    rows = connection.execute(
+        sa.select(TRIAL).where(TRIAL.c.run_id == run_id).order_by(TRIAL.c.seq)
+    ).mappings()
+    return [
+        StoredTrial(
+            row["id"],
+            Trial(
+                seq=row["seq"],
+                endpoint_id=row["endpoint_id"],
+                prompt_id=row["prompt_id"],
+                repetition=row["repetition"],
+                phase=Phase(row["phase"]),
+                seed=row["seed"],
+                due_ns=row["due_ns"],
+            ),
+        )
+        for row in rows
+    ]
+
+
+def get_run(connection: Connection, run_id: str) -> Run:
+    """A run by id or by an unambiguous beginning or end of it, or `last`; UnknownNameError if there is none."""
+    ids = (
+        connection.execute(sa.select(RUN.c.id).order_by(RUN.c.created_at.desc(), RUN.c.id.desc()))
+        .scalars()
+        .all()
+    )
+    if run_id == "last" and ids:
+        found = [ids[0]]
+    else:
+        exact = [i for i in ids if i == run_id]
+        found = exact or [i for i in ids if i.startswith(run_id) or i.endswith(run_id)]
+    if len(found) > 1:
+        raise ConfigError(
+            f"run {run_id!r} is ambiguous: it may be any of {len(found)} runs; see `arena runs ls`"
+        )
+    if not found:
+        raise UnknownNameError("run", run_id, ids[:50], "`arena runs ls` lists them")
+    row = connection.execute(sa.select(RUN).where(RUN.c.id == found[0])).mappings().one()
+    return mapping.run_from_row(row)
+
+
+def list_runs(connection: Connection, limit: int | None = None) -> list[Run]:
+    """Runs, newest first."""
+    query = sa.select(RUN).order_by(RUN.c.created_at.desc(), RUN.c.id.desc()).limit(limit)
+    return [mapping.run_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def run_endpoints(connection: Connection, run_id: str) -> list[tuple[Endpoint, PriceCard | None]]:
+    """The endpoints and price cards that a run was made with."""
+    rows = connection.execute(sa.select(RUN_ENDPOINT).where(RUN_ENDPOINT.c.run_id == run_id)).mappings()
+    return [
+        (
+            Endpoint.model_validate_json(row["endpoint_json"]),
+            None if row["price_json"] is None else PriceCard.model_validate_json(row["price_json"]),
+        )
+        for row in rows
+    ]
+
+
+def run_prompts(connection: Connection, run_id: str) -> dict[str, Prompt]:
+    """The prompts of a run as they were when it was made, by id."""
+    used = (
+        sa.select(TRIAL.c.prompt_id, TRIAL.c.prompt_sha256)
+        .where(TRIAL.c.run_id == run_id)
+        .distinct()
+        .subquery()
+    )
+    same = (used.c.prompt_id == PROMPT.c.id) & (used.c.prompt_sha256 == PROMPT.c.sha256)
+    rows = connection.execute(sa.select(PROMPT).join(used, same)).mappings()
+    return {row["id"]: mapping.prompt_from_row(row) for row in rows}
+
+
+def claim_run(connection: Connection, run_id: str, owner: str) -> int:
+    """Take over a run whose process has ended, and mark what it left in flight as unknown.
+
+    Returns how many attempts became unknown. RunBusyError while another process gives signs of life.
+    """
+    row = connection.execute(sa.select(RUN).where(RUN.c.id == run_id).with_for_update()).mappings().one()
+    if row["status"] == RunStatus.RUNNING and _alive(row["owner"], row["heartbeat_at"]):
+        raise RunBusyError(
+            f"run {run_id} is being executed by {row['owner']}; wait for it, or stop that process"
+        )
+    connection.execute(
+        RUN.update()
+        .where(RUN.c.id == run_id)
+        .values(status=RunStatus.RUNNING, owner=owner, heartbeat_at=datetime.now(UTC), ended_at=None)
+    )
+    return _intents_become_unknown(connection, run_id)
+
+
+def _alive(owner: str | None, heartbeat_at: datetime | None) -> bool:
+    if owner is None or heartbeat_at is None or datetime.now(UTC) - heartbeat_at > SILENT_AFTER:
+        return False
+    host, pid, _ = owner.rsplit(":", 2)
+    return host != socket.gethostname() or _process_exists(int(pid))
+
+
+def _process_exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _intents_become_unknown(connection: Connection, run_id: str) -> int:
+    of_run = sa.select(TRIAL.c.id).where(TRIAL.c.run_id == run_id)
+    intended = (ATTEMPT.c.status == AttemptStatus.INTENDED) & ATTEMPT.c.trial_id.in_(of_run)
+    return connection.execute(ATTEMPT.update().where(intended).values(status=AttemptStatus.UNKNOWN)).rowcount
+
+
+def untried(connection: Connection, run_id: str) -> set[int]:
+    """Row ids of the trials that were never attempted: all that a resumed run may fire."""
+    tried = sa.select(ATTEMPT.c.trial_id)
+    query = sa.select(TRIAL.c.id).where(TRIAL.c.run_id == run_id, TRIAL.c.id.not_in(tried))
+    return set(connection.execute(query).scalars())
+
+
+def attempts_so_far(connection: Connection, run_id: str) -> list[PastAttempt]:
+    """Every attempt of a run: what a resumed budget starts from."""
+    query = (
+        sa.select(TRIAL.c.endpoint_id, ATTEMPT.c.status, ATTEMPT.c.failure_kind, ATTEMPT.c.cost_nano_usd)
+        .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
+        .where(TRIAL.c.run_id == run_id)
+    )
+    return [PastAttempt(*row) for row in connection.execute(query)]
+
+
+def write_intent(connection: Connection, trial_id: int, number: int, *, simulated: bool) -> int:
+    """Write that an attempt is about to be fired; returns its id."""
+    row = mapping.intent_row(trial_id, number, datetime.now(UTC), simulated=simulated)
+    return int(connection.execute(ATTEMPT.insert().returning(ATTEMPT.c.id), row).scalar_one())
+
+
+def write_outcome(connection: Connection, attempt_id: int, outcome: Outcome) -> None:
+    """Replace an attempt's intent by its outcome, with its images and calls."""
+    pending = (ATTEMPT.c.id == attempt_id) & (ATTEMPT.c.status == AttemptStatus.INTENDED)
+    updated = connection.execute(
+        ATTEMPT.update().where(pending).values(mapping.outcome_row(outcome))
+    ).rowcount
+    if updated != 1:
+        raise RuntimeError(f"attempt {attempt_id} already has an outcome")
+    if outcome.images:
+        insert_ignore(connection, ARTIFACT, [mapping.artifact_row(a) for a in outcome.images])
+        connection.execute(IMAGE.insert(), mapping.image_rows(attempt_id, outcome.images))
+    if outcome.calls:
+        connection.execute(CALL.insert(), mapping.call_rows(attempt_id, outcome.calls))
+
+
+def beat(connection: Connection, run_id: str, owner: str) -> None:
+    """A sign of life."""
+    mine = (RUN.c.id == run_id) & (RUN.c.owner == owner)
+    connection.execute(RUN.update().where(mine).values(heartbeat_at=datetime.now(UTC)))
+
+
+def end_run(connection: Connection, run_id: str, owner: str, status: RunStatus) -> None:
+    """Mark a run as ended; what is still intended then is unknown for good."""
+    mine = (RUN.c.id == run_id) & (RUN.c.owner == owner)
+    connection.execute(RUN.update().where(mine).values(status=status, ended_at=datetime.now(UTC), owner=None))
+    _intents_become_unknown(connection, run_id)
+
+
+def insert_ignore(connection: Connection, table: sa.Table, rows: Sequence[mapping.Row]) -> None:
+    """Insert rows, leaving alone those whose primary key is there already."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)

@@ -1,0 +1,77 @@
+"""The live table of a running run on stderr; plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+from rich.live import Live
+from rich.table import Table
+
+from arena.metrics.intervals import smallest_n_for_value
+from arena.units import format_ms, format_usd
+from harness.cli.console import err, say
+
+if TYPE_CHECKING:
+    from harness.progress import EndpointProgress, Progress
+
+REFRESH_S = 0.25
+LINE_EVERY_S = 5.0
+
+
+async def show(progress: Progress) -> None:
+    """Show progress until cancelled; the last state stays on the screen."""
+    if not sys.stderr.isatty():
+        await _lines(progress)
+        return
+    with Live(table(progress), console=err(), auto_refresh=False, transient=False) as live:
+        try:
+            while True:
+                await anyio.sleep(REFRESH_S)
+                live.update(table(progress), refresh=True)
+        finally:
+            live.update(table(progress), refresh=True)
+
+
+async def _lines(progress: Progress) -> None:
+    while True:
+        await anyio.sleep(LINE_EVERY_S)
+        in_flight = sum(e.in_flight for e in progress.endpoints.values())
+        failed = sum(e.failures.total() for e in progress.endpoints.values())
+        say(
+            f"{progress.ended}/{progress.planned} done, {failed} failed, {in_flight} in flight, "
+            f"spent {format_usd(progress.spent_usd)}"
+        )
+
+
+def table(progress: Progress) -> Table:
+    """One row an endpoint: done, success, p50, p95, in flight, last failure."""
+    title = f"{progress.ended}/{progress.planned} done · spent at most {format_usd(progress.spent_usd)}"
+    shown = Table(title=title, title_justify="left", pad_edge=False, header_style="bold", expand=False)
+    for name in ("endpoint", "done", "success", "p50", "p95", "in flight", "last failure"):
+        shown.add_column(
+            name, justify="left" if name in {"endpoint", "last failure"} else "right", no_wrap=True
+        )
+    for endpoint_id, state in progress.endpoints.items():
+        shown.add_row(endpoint_id, *_cells(state))
+    return shown
+
+
+def _cells(state: EndpointProgress) -> list[str]:
+    success = f"{state.succeeded / state.ended * 100:.0f} %" if state.ended else "–"
+    return [
+        f"{state.ended}/{state.planned}",
+        success,
+        format_ms(_quantile(state.latencies_ms, 0.5)),
+        format_ms(_quantile(state.latencies_ms, 0.95)),
+        str(state.in_flight),
+        state.last_failure[:60],
+    ]
+
+
+def _quantile(values: list[float], q: float) -> float | None:
+    """A plain order statistic: this is a glance, the figures of record come from `arena.metrics`."""
+    if len(values) < smallest_n_for_value(q):
+        return None
+    return sorted(values)[min(len(values) - 1, int(q * len(values)))]

@@ -1,0 +1,156 @@
+"""`arena runs`: what was measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli import console
+from harness.cli.console import Json, out, print_json
+
+if TYPE_CHECKING:
+    from arena.domain.run import Run
+    from arena.store.engine import Database
+
+cli = typer.Typer(name="runs", help="List runs and show their figures.", no_args_is_help=True)
+
+
+@cli.command()
+def ls(
+    *,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many, newest first.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List runs, newest first."""
+    from arena.store.engine import open_database
+    from arena.store.queries import run_overview
+
+    with open_database(console.settings()).read() as connection:
+        frame = run_overview(connection, limit)
+    if as_json:
+        typer.echo(
+            frame.to_json(orient="records", date_format="iso", date_unit="us", indent=2, double_precision=15)
+        )
+        return
+    from rich.table import Table
+
+    from arena.units import format_usd
+
+    table = Table(pad_edge=False, header_style="bold")
+    for name in (
+        "run",
+        "plan",
+        "status",
+        "created (UTC)",
+        "trials",
+        "attempts",
+        "succeeded",
+        "unknown",
+        "cost",
+    ):
+        table.add_column(
+            name,
+            justify="right" if name in {"trials", "attempts", "succeeded", "unknown", "cost"} else "left",
+        )
+    for row in frame.itertuples():
+        cost = None if row.cost_usd is None or row.cost_usd != row.cost_usd else float(row.cost_usd)
+        created = f"{row.created_at:%Y-%m-%d %H:%M}"
+        plan = f"{row.plan} (simulated)" if row.simulated else row.plan
+        counts = (row.trials, row.attempts, row.succeeded, row.unknown)
+        table.add_row(row.run_id, plan, row.status, created, *map(str, counts), format_usd(cost))
+    out().print(table)
+
+
+@cli.command()
+def show(
+    run: Annotated[str, typer.Argument(help="A run id, the beginning or end of one, or `last`.")],
+    *,
+    trial: Annotated[
+        int | None, typer.Option("--trial", min=0, help="One trial, down to its HTTP calls.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a run's figures by endpoint, or one trial with every call that it made."""
+    from arena.store.engine import open_database
+    from arena.store.runs import get_run
+
+    database = open_database(console.settings())
+    with database.read() as connection:
+        run_id = get_run(connection, run).id
+    if trial is not None:
+        _print_trial(database, run_id, trial, as_json=as_json)
+        return
+    print_run(database, run_id, as_json=as_json)
+
+
+def print_run(database: Database, run_id: str, *, as_json: bool) -> None:
+    """A run's summary on stdout."""
+    from arena.reports import summary
+    from arena.store.queries import outcomes
+    from arena.store.runs import get_run
+
+    with database.read() as connection:
+        run = get_run(connection, run_id)
+        summaries = summary.summarize(outcomes(connection, run_id))
+    if as_json:
+        print_json({"run": _run_json(run), "endpoints": summary.as_json(summaries)})
+        return
+    from harness.cli.tables import print_verdicts, summary_table
+
+    screen = out()
+    if not summaries:
+        screen.print(f"run {run_id} has no measured outcome yet; next: arena run --resume {run_id}")
+        return
+    screen.print(summary_table(summaries, _title(run)))
+    print_verdicts(screen, summary.verdicts(summaries))
+
+
+def _title(run: Run) -> str:
+    simulated = " · SIMULATED" if run.simulated else ""
+    return f"run {run.id} · plan {run.plan.name} · {run.status}{simulated} · 95 % intervals in brackets"
+
+
+def _run_json(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "plan": run.plan.name,
+        "plan_sha256": run.plan_sha256,
+        "status": run.status,
+        "simulated": run.simulated,
+        "created_at": run.created_at.isoformat(),
+        "ended_at": None if run.ended_at is None else run.ended_at.isoformat(),
+        "budget_usd": None if run.budget_nano_usd is None else run.budget_nano_usd / 1e9,
+        "environment": run.environment.model_dump(),
+    }
+
+
+def _print_trial(database: Database, run_id: str, trial: int, *, as_json: bool) -> None:
+    import json
+
+    from arena.errors import ConfigError
+    from arena.store.queries import calls, outcomes
+
+    with database.read() as connection:
+        rows = outcomes(connection, run_id)
+        rows = rows[rows["trial"] == trial]
+        made = calls(connection, run_id, trial)
+    if rows.empty:
+        raise ConfigError(
+            f"run {run_id} has no attempt of trial {trial}; `arena runs show {run_id}` counts them"
+        )
+    attempts = json.loads(
+        rows.to_json(orient="records", date_format="iso", date_unit="us", double_precision=15)
+    )
+    exchanges = json.loads(made.to_json(orient="records", double_precision=15))
+    if as_json:
+        print_json({"attempts": attempts, "calls": exchanges})
+        return
+    screen = out()
+    for attempt in attempts:
+        for name, value in attempt.items():
+            if value is not None:
+                screen.print(f"{name:>28}  {value}", markup=False)
+    from harness.cli.trial_view import call_table
+
+    screen.print(call_table(exchanges))

@@ -1,0 +1,302 @@
+"""One attempt, for every provider alike: build -> send -> parse -> (poll) -> download, under one deadline.
+
+What comes out is a `Delivery`: marks, raw image payloads or a failure. Nothing is decoded here; `harness.verify` turns a delivery
+into an `Outcome` off the event loop, after the clock has stopped and the slot is free again.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from urllib.parse import urljoin
+
+import anyio
+import anyio.to_thread
+
+from arena.domain.failure import Failure, FailureKind, clean_message
+from arena.domain.outcome import CallPurpose, CallRecord
+from arena.domain.timings import Timings
+from arena.units import ns_from_s
+from harness.addresses import belongs_to, objection_to_result
+from harness.clock import Clock
+from harness.providers.base import (
+    Answer,
+    Done,
+    Exchange,
+    ImageAddress,
+    InlineImage,
+    Job,
+    Pending,
+    Provider,
+    Rejected,
+    WireCall,
+)
+from harness.transport import Answered, Connection, Marks
+
+LOG = logging.getLogger(__name__)
+PARSE_INLINE_BELOW_BYTES = 64 * 1024
+MAX_REDIRECTS = 3
+SIMULATED_HEADER = "x-arena-simulated"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An attempt as it came off the wire: timed, unverified. Payloads are base64 text or downloaded bytes."""
+
+    job: Job
+    started_at: datetime
+    timings: Timings
+    payloads: tuple[str | bytes, ...] = field(default=(), repr=False)
+    done: Done | None = None
+    failure: Failure | None = None
+    reported_cost_usd: Decimal | None = None
+    request_id: str | None = None
+    simulated: bool = False
+    calls: tuple[CallRecord, ...] = ()
+
+
+class _Failed(Exception):  # noqa: N818 - a way out of the nested steps below; never leaves this file
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+
+
+class Engine:
+    """Runs attempts. Big answers are parsed on its own worker thread, never on the event loop and never on the default
+    thread pool, behind which name look-ups would have to wait."""
+
+    def __init__(self, clock: Clock, *, parser_threads: int = 1) -> None:
+        self._clock = clock
+        self._parsers = anyio.CapacityLimiter(parser_threads)
+
+    async def attempt(
+        self,
+        provider: Provider,
+        job: Job,
+        connection: Connection,
+        *,
+        timeout_s: float,
+        due_ns: int | None = None,
+        slot_wait_ns: int = 0,
+    ) -> Delivery:
+        """Fire one request and follow it to its end.
+
+        `due_ns` is when the plan meant it to leave, on the engine's clock. Raises only for bugs and for cancellation.
+        """
+        call = provider.build(job)
+        steps = _Steps(
+            self, provider, job, connection, started_at=self._clock.utc(), sent_ns=self._clock.now_ns()
+        )
+        failure: Failure | None = None
+        with anyio.move_on_after(timeout_s) as deadline:
+            try:
+                await steps.run(call)
+            except _Failed as ended:
+                failure = ended.failure
+            except Exception as error:  # a bug of ours must cost one trial, not the run
+                LOG.exception("trial at %s failed inside the harness", job.endpoint.id)
+                failure = Failure(
+                    kind=FailureKind.HARNESS, message=clean_message(f"{type(error).__name__}: {error}")
+                )
+        if deadline.cancelled_caught:
+            steps.note_cut_off()
+            failure = Failure(kind=FailureKind.TIMEOUT, message=f"no image within {timeout_s:g} s")
+        return steps.delivery(failure, due_ns=due_ns, slot_wait_ns=slot_wait_ns)
+
+    def now_ns(self) -> int:
+        """The engine's monotonic clock."""
+        return self._clock.now_ns()
+
+    async def sleep_until(self, moment_ns: int) -> None:
+        """Sleep on the engine's clock."""
+        await self._clock.sleep_until(moment_ns)
+
+    async def parse(self, provider: Provider, job: Job, exchange: Exchange) -> Answer:
+        """`provider.parse`, off the loop when the body is large."""
+        if len(exchange.body) < PARSE_INLINE_BELOW_BYTES:
+            return provider.parse(job, exchange)
+        return await anyio.to_thread.run_sync(provider.parse, job, exchange, limiter=self._parsers)
+
+
+@dataclass(slots=True)
+class _Steps:
+    """The state of one attempt under way; instants are on the engine's clock, offsets count from `sent_ns`."""
+
+    engine: Engine
+    provider: Provider
+    job: Job
+    connection: Connection
+    started_at: datetime
+    sent_ns: int
+    connected_ns: int | None = None
+    accepted_ns: int | None = None
+    result_ns: int | None = None
+    result_end_ns: int | None = None
+    first_image_byte_ns: int | None = None
+    last_image_byte_ns: int | None = None
+    polls: int = 0
+    last_pending_ns: int | None = None
+    first_done_ns: int | None = None
+    interval_ns: int | None = None
+    simulated: bool = False
+    request_id: str | None = None
+    reported_cost_usd: Decimal | None = None
+    done: Done | None = None
+    payloads: tuple[str | bytes, ...] = ()
+    calls: list[CallRecord] = field(default_factory=list)
+
+    async def run(self, call: WireCall) -> None:
+        """Submit, poll while pending, download. _Failed ends it early."""
+        answered = await self._send(call)
+        self.connected_ns = self._since(answered.marks.connected_ns)
+        self.accepted_ns = self._first_byte(answered.marks)
+        answer = await self._parse(answered)
+        while isinstance(answer, Pending):
+            answered = await self._poll(answer, answered.marks.ended_ns)
+            answer = await self._parse(answered)
+        if self.polls:
+            self.first_done_ns = self._since(answered.marks.ended_ns)
+        if isinstance(answer, Rejected):
+            self.reported_cost_usd = answer.cost_usd
+            raise _Failed(answer.failure)
+        self._note_result(answer, answered)
+        await self._collect(answer, answered)
+
+    def note_cut_off(self) -> None:
+        """Keep the record of the call that the deadline interrupted."""
+        record = self.connection.cut_off(self.sent_ns)
+        if record is not None:
+            self.calls.append(record)
+            if record.purpose is CallPurpose.SUBMIT:
+                self.connected_ns, self.accepted_ns = record.connected_ns, record.headers_ns
+
+    def delivery(self, failure: Failure | None, *, due_ns: int | None, slot_wait_ns: int) -> Delivery:
+        """Everything that is known now that the attempt has ended."""
+        ended_ns = self.engine.now_ns() - self.sent_ns
+        timings = Timings(
+            lateness_ns=None if due_ns is None else self.sent_ns - due_ns,
+            slot_wait_ns=slot_wait_ns,
+            connected_ns=self.connected_ns,
+            accepted_ns=self.accepted_ns,
+            result_ns=self.result_ns,
+            result_end_ns=self.result_end_ns,
+            first_image_byte_ns=self.first_image_byte_ns,
+            last_image_byte_ns=self.last_image_byte_ns,
+            ended_ns=max(ended_ns, self.last_image_byte_ns or 0),
+            polls=self.polls,
+            poll_interval_ns=self.interval_ns,
+            last_pending_ns=self.last_pending_ns,
+            first_done_ns=self.first_done_ns,
+        )
+        return Delivery(
+            job=self.job,
+            started_at=self.started_at,
+            timings=timings,
+            payloads=() if failure else self.payloads,
+            done=self.done,
+            failure=failure,
+            reported_cost_usd=self.reported_cost_usd,
+            request_id=self.request_id,
+            simulated=self.simulated or self.job.endpoint.simulated,
+            calls=tuple(self.calls),
+        )
+
+    async def _send(self, call: WireCall) -> Answered:
+        with_auth = call.auth is not None and belongs_to(self.job.endpoint, call.url)
+        sent = await self.connection.send(call, origin_ns=self.sent_ns, with_auth=with_auth)
+        self.calls.append(sent.record)
+        if not isinstance(sent, Answered):
+            if call.purpose is CallPurpose.SUBMIT:
+                self.connected_ns = self._since(sent.marks.connected_ns)
+                self.accepted_ns = self._since(sent.marks.headers_ns)
+            raise _Failed(
+                _of_download(sent.failure) if call.purpose is CallPurpose.DOWNLOAD else sent.failure
+            )
+        self.simulated = self.simulated or SIMULATED_HEADER in sent.exchange.headers
+        return sent
+
+    async def _parse(self, answered: Answered) -> Answer:
+        answer = await self.engine.parse(self.provider, self.job, answered.exchange)
+        self.request_id = answer.request_id or self.request_id
+        return answer
+
+    async def _poll(self, pending: Pending, seen_ns: int) -> Answered:
+        wait_s = self.job.endpoint.poll_interval_s if pending.after_s is None else pending.after_s
+        self.interval_ns = ns_from_s(wait_s)
+        self.last_pending_ns = self._since(seen_ns)
+        if not belongs_to(self.job.endpoint, pending.next.url):
+            objection = objection_to_result(self.job.endpoint, pending.next.url)
+            if objection is not None:
+                raise _Failed(_bad_response(f"the address to poll {objection}"))
+        await self.engine.sleep_until(seen_ns + self.interval_ns)
+        self.polls += 1
+        return await self._send(pending.next)
+
+    def _note_result(self, done: Done, answered: Answered) -> None:
+        self.done = done
+        self.reported_cost_usd = done.cost_usd
+        self.result_ns = self._first_byte(answered.marks)
+        self.result_end_ns = self._since(answered.marks.ended_ns)
+
+    async def _collect(self, done: Done, answered: Answered) -> None:
+        payloads: list[str | bytes] = []
+        firsts: list[int] = []
+        lasts: list[int] = []
+        for image in done.images:
+            if isinstance(image, InlineImage):
+                payloads.append(image.base64)
+                firsts.append(_inline_first_byte_ns(image, answered))
+                lasts.append(answered.marks.ended_ns)
+            else:
+                body, marks = await self._download(image)
+                payloads.append(body)
+                firsts.append(marks.first_byte_ns or marks.ended_ns)
+                lasts.append(marks.ended_ns)
+        self.payloads = tuple(payloads)
+        self.first_image_byte_ns = min(firsts) - self.sent_ns
+        self.last_image_byte_ns = max(lasts) - self.sent_ns
+
+    async def _download(self, image: ImageAddress) -> tuple[bytes, Marks]:
+        url = image.url
+        for _ in range(MAX_REDIRECTS + 1):
+            objection = objection_to_result(self.job.endpoint, url)
+            if objection is not None:
+                raise _Failed(
+                    Failure(
+                        kind=FailureKind.DOWNLOAD, message=clean_message(f"the result address {objection}")
+                    )
+                )
+            answered = await self._send(WireCall(CallPurpose.DOWNLOAD, "GET", url))
+            status, headers = answered.exchange.status, answered.exchange.headers
+            if status == 200:
+                return answered.exchange.body, answered.marks
+            if status not in {301, 302, 303, 307, 308} or "location" not in headers:
+                message = f"the result address answered HTTP {status}"
+                raise _Failed(Failure(kind=FailureKind.DOWNLOAD, message=message, http_status=status))
+            url = urljoin(url, headers["location"])
+        message = f"the result address redirects more than {MAX_REDIRECTS} times"
+        raise _Failed(Failure(kind=FailureKind.DOWNLOAD, message=message))
+
+    def _since(self, mark_ns: int | None) -> int | None:
+        return None if mark_ns is None else mark_ns - self.sent_ns
+
+    def _first_byte(self, marks: Marks) -> int:
+        return (marks.headers_ns or marks.ended_ns) - self.sent_ns
+
+
+def _bad_response(message: str) -> Failure:
+    return Failure(kind=FailureKind.BAD_RESPONSE, message=clean_message(message))
+
+
+def _of_download(failure: Failure) -> Failure:
+    """The image was made and could not be fetched, which is another thing than a server that does not answer."""
+    message = clean_message(f"{failure.kind}: {failure.message}")
+    return Failure(kind=FailureKind.DOWNLOAD, message=message, http_status=failure.http_status)
+
+
+def _inline_first_byte_ns(image: InlineImage, answered: Answered) -> int:
+    """When the first byte of an inline image arrived: headers, or JSON sent early, are no image."""
+    offset = answered.exchange.body.find(image.base64[:32].encode("ascii", "replace"))
+    arrival_ns = answered.marks.arrival_ns(max(offset, 0))
+    return arrival_ns or answered.marks.ended_ns

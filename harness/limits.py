@@ -1,0 +1,63 @@
+"""An endpoint's own limits: how many requests are open there, and how many leave in a minute.
+
+Waiting here is a phase of its own (`slot_wait_ns`), never part of a latency.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from arena.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from harness.clock import Clock
+    from harness.transport import Connection, Transport
+
+
+class Slots:
+    """Up to `size` connections to one endpoint; the most recently used one is handed out first, as it is warm."""
+
+    def __init__(self, transport: Transport, size: int) -> None:
+        self._transport = transport
+        self._limiter = anyio.Semaphore(size)
+        self._free: list[Connection] = []
+        self._all: list[Connection] = []
+
+    async def take(self) -> Connection:
+        """A connection that nobody else uses until it is given back; waits while all are out, first come first served."""
+        await self._limiter.acquire()
+        return self._free.pop() if self._free else self._new()
+
+    def give_back(self, connection: Connection) -> None:
+        """Return a connection that `take` handed out."""
+        self._free.append(connection)
+        self._limiter.release()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for connection in self._all:
+            await connection.close()
+
+    def _new(self) -> Connection:
+        connection = self._transport.connection()
+        self._all.append(connection)
+        return connection
+
+
+class RateLimit:
+    """At most `per_minute` departures a minute, evenly spaced; None: no limit."""
+
+    def __init__(self, clock: Clock, per_minute: float | None) -> None:
+        self._clock = clock
+        self._gap_ns = 0 if per_minute is None else round(60 * NS_PER_S / per_minute)
+        self._next_ns = 0
+
+    async def wait(self) -> None:
+        """Return when the next request may leave; callers are served in order of arrival."""
+        if self._gap_ns == 0:
+            return
+        mine_ns = max(self._clock.now_ns(), self._next_ns)
+        self._next_ns = mine_ns + self._gap_ns
+        await self._clock.sleep_until(mine_ns)

@@ -1,0 +1,288 @@
+"""From a plan to its trials: seeded, interleaved, checked and priced before anything is fired."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from arena.domain.plan import Phase, Plan, Trial
+from arena.domain.request import GenerationRequest, SourceImage
+from arena.errors import BudgetError, ConfigError, MissingKeyError
+from arena.units import NS_PER_S, format_usd
+from harness.providers import provider
+from harness.providers.base import Job, Provider, unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+
+    from arena.catalog import Catalog
+    from arena.domain.endpoint import Endpoint
+    from arena.domain.prompt import Prompt
+    from arena.pricing import PriceCard
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An endpoint with all that it takes to call it."""
+
+    endpoint: Endpoint
+    provider: Provider
+    card: PriceCard | None
+    key_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan that can be run: every name resolved, every request within its endpoint's limits."""
+
+    plan: Plan
+    targets: dict[str, Target]
+    prompts: dict[str, Prompt]
+    sources: dict[str, SourceImage]
+    trials: tuple[Trial, ...]
+    notes: tuple[str, ...]
+
+    def request(self, trial: Trial) -> GenerationRequest:
+        """The request of one trial."""
+        return build_request(self.plan, self.prompts[trial.prompt_id], self.sources, trial.seed)
+
+    def worst_case_usd(self, trial: Trial) -> Decimal | None:
+        """What a trial costs at most by the price book, or None where no price is known."""
+        card = self.targets[trial.endpoint_id].card
+        return None if card is None else card.cost_usd(self.request(trial))
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run will come to at most. `unpriced` names endpoints without a price; they are not in `worst_case_usd`."""
+
+    calls: int
+    by_endpoint: dict[str, int]
+    worst_case_usd: Decimal
+    unpriced: tuple[str, ...]
+    longest_s: float
+
+
+def prepare(plan: Plan, where: str, catalog: Catalog, *, today: date, only: Sequence[str] = ()) -> Prepared:
+    """Resolve and check a plan; ConfigError says what to change. Keys are not needed for this."""
+    endpoints = catalog.select_endpoints(plan.endpoints, f"{where}: endpoints")
+    if only:
+        named = {e.id for e in catalog.select_endpoints(only, "--only")}
+        endpoints = [e for e in endpoints if e.id in named]
+        if not endpoints:
+            raise ConfigError(f"--only: none of {', '.join(only)} is in the plan {plan.name}")
+    prompts = catalog.select_prompts(plan, where)
+    book = catalog.prices()
+    targets = {
+        e.id: Target(e, provider(e.protocol, f"endpoint {e.id}: protocol"), book.card(e.id, today), e.key_env)
+        for e in endpoints
+    }
+    sources = {name: source_image(catalog, name) for p in prompts for name in p.sources}
+    cells = _cells(endpoints, prompts)
+    notes = _check(plan, where, targets, cells, sources)
+    trials = tuple(expand(plan, cells))
+    return Prepared(plan, targets, {p.id: p for p in prompts}, sources, trials, tuple(notes))
+
+
+def _cells(endpoints: Sequence[Endpoint], prompts: Sequence[Prompt]) -> dict[str, list[Prompt]]:
+    """The prompts that each endpoint can be given: an endpoint that cannot edit gets no edits."""
+    return {e.id: [p for p in prompts if p.mode in e.modes] for e in endpoints}
+
+
+def build_request(
+    plan: Plan, prompt: Prompt, sources: Mapping[str, SourceImage], seed: int | None
+) -> GenerationRequest:
+    """The one canonical request that every endpoint is given for this prompt."""
+    template = plan.request
+    return GenerationRequest(
+        prompt=prompt.text,
+        mode=prompt.mode,
+        size=template.size,
+        seed=seed,
+        steps=template.steps,
+        guidance=template.guidance,
+        n=template.n,
+        format=template.format,
+        delivery=template.delivery,
+        images=tuple(sources[name] for name in prompt.sources),
+    )
+
+
+def expand(plan: Plan, cells: Mapping[str, Sequence[Prompt]]) -> Iterator[Trial]:
+    """All trials in firing order.
+
+    Warm-up first, then blocks of one prompt at all its endpoints: the prompts of a repetition in one seeded order, the
+    endpoints of a block in another, so that no endpoint owns an hour and every comparison is within a block.
+    """
+    rng = random.Random(f"{plan.seed}/order")
+    seq = 0
+    for endpoint_id, prompts in cells.items():
+        for index in range(plan.warmup):
+            prompt, repetition = prompts[index % len(prompts)], index // len(prompts)
+            seed = trial_seed(plan, prompt, repetition)
+            yield _trial(seq, endpoint_id, prompt, repetition, Phase.WARMUP, seed)
+            seq += 1
+    due = _due_times(plan, cells)
+    distinct = list({p.id: p for prompts in cells.values() for p in prompts}.values())
+    for repetition in range(plan.repetitions):
+        for prompt in rng.sample(distinct, len(distinct)):
+            able = [e for e, prompts in cells.items() if any(p.id == prompt.id for p in prompts)]
+            seed = trial_seed(plan, prompt, repetition)
+            for endpoint_id in rng.sample(able, len(able)):
+                due_ns = next(due[endpoint_id]) if plan.load.timed else None
+                yield _trial(seq, endpoint_id, prompt, repetition, Phase.MEASURE, seed, due_ns)
+                seq += 1
+
+
+def _trial(
+    seq: int,
+    endpoint_id: str,
+    prompt: Prompt,
+    repetition: int,
+    phase: Phase,
+    seed: int | None,
+    due_ns: int | None = None,
+) -> Trial:
+    return Trial(
+        seq=seq,
+        endpoint_id=endpoint_id,
+        prompt_id=prompt.id,
+        repetition=repetition,
+        phase=phase,
+        seed=seed,
+        due_ns=due_ns,
+    )
+
+
+def trial_seed(plan: Plan, prompt: Prompt, repetition: int) -> int | None:
+    """The generation seed: the same at every endpoint, different for each prompt and repetition when it varies."""
+    if plan.request.seed == "none":
+        return None
+    if isinstance(plan.request.seed, int):
+        return plan.request.seed
+    digest = hashlib.sha256(f"{plan.seed}/{prompt.id}/{repetition}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1  # 31 bits: the widest that every known provider takes
+
+
+def _due_times(plan: Plan, cells: Mapping[str, Sequence[Prompt]]) -> dict[str, Iterator[int]]:
+    """Due times per endpoint, drawn once from the plan's seed and never re-anchored."""
+
+    def times(endpoint_id: str, offset: float) -> Iterator[int]:
+        rng = random.Random(f"{plan.seed}/due/{endpoint_id}")
+        rate = plan.load.rate_per_s or 1.0
+        at_s = 0.0 if plan.load.kind == "poisson" else offset / rate
+        while True:
+            if plan.load.kind == "poisson":
+                at_s += rng.expovariate(rate)
+            yield round(at_s * NS_PER_S)
+            if plan.load.kind == "constant":
+                at_s += 1 / rate
+
+    # Endpoints at a constant rate start staggered, or all of them would fire in the same millisecond.
+    return {e: times(e, index / len(cells)) for index, e in enumerate(cells)}
+
+
+def estimate(prepared: Prepared, trials: Sequence[Trial] | None = None) -> Estimate:
+    """Calls, worst-case cost and longest duration of a run, or of what is left of it."""
+    todo = prepared.trials if trials is None else trials
+    counts = Counter(t.endpoint_id for t in todo)
+    costs = [(t, prepared.worst_case_usd(t)) for t in todo]
+    longest = 0.0
+    for endpoint_id, count in counts.items():
+        slots = in_flight(prepared.plan, prepared.targets[endpoint_id].endpoint)
+        longest = max(
+            longest, timeout_s(prepared.plan, prepared.targets[endpoint_id].endpoint) * -(-count // slots)
+        )
+    return Estimate(
+        calls=len(todo),
+        by_endpoint=dict(counts),
+        worst_case_usd=sum((c for _, c in costs if c is not None), Decimal(0)),
+        unpriced=tuple(sorted({t.endpoint_id for t, c in costs if c is None})),
+        longest_s=longest,
+    )
+
+
+def in_flight(plan: Plan, endpoint: Endpoint) -> int:
+    """How many requests are open at an endpoint at most: the plan's wish within the endpoint's limit."""
+    return (
+        endpoint.limits.max_in_flight
+        if plan.load.timed
+        else min(plan.load.in_flight, endpoint.limits.max_in_flight)
+    )
+
+
+def timeout_s(plan: Plan, endpoint: Endpoint) -> float:
+    """The deadline of one attempt."""
+    return plan.timeout_s if plan.timeout_s is not None else endpoint.timeout_s
+
+
+def check_budget(prepared: Prepared, budget_usd: Decimal, trials: Sequence[Trial] | None = None) -> None:
+    """BudgetError if the budget cannot be kept to, or does not pay for a single call."""
+    todo = prepared.trials if trials is None else trials
+    costs = {t.endpoint_id: prepared.worst_case_usd(t) for t in todo}
+    unpriced = sorted(e for e, cost in costs.items() if cost is None)
+    if unpriced:
+        names = ", ".join(unpriced)
+        raise BudgetError(
+            f"--budget needs a price for {names}; add one to prices.toml in ARENA_CONFIG_DIR, or drop --budget"
+        )
+    cheapest = min((cost for cost in costs.values() if cost is not None), default=Decimal(0))
+    if budget_usd < cheapest:
+        raise BudgetError(
+            f"--budget {format_usd(budget_usd)} is below the cost of one call, which is {format_usd(cheapest)} at the cheapest "
+            "endpoint; raise it"
+        )
+
+
+def check_keys(prepared: Prepared, environ: Mapping[str, str]) -> None:
+    """MissingKeyError naming the first environment variable that is not set, and every endpoint that needs it."""
+    for target in prepared.targets.values():
+        if target.key_name and not environ.get(target.key_name, "").strip():
+            needing = [t.endpoint.id for t in prepared.targets.values() if t.key_name == target.key_name]
+            raise MissingKeyError(needing, target.key_name)
+
+
+def _check(
+    plan: Plan,
+    where: str,
+    targets: Mapping[str, Target],
+    cells: Mapping[str, Sequence[Prompt]],
+    sources: Mapping[str, SourceImage],
+) -> list[str]:
+    notes: list[str] = []
+    total = len({p.id for prompts in cells.values() for p in prompts})
+    for endpoint_id, prompts in cells.items():
+        target = targets[endpoint_id]
+        if not prompts:
+            modes = " and ".join(target.endpoint.modes)
+            raise ConfigError(
+                f"{where}: endpoint {endpoint_id} makes {modes} only, and no selected prompt is of that mode"
+            )
+        if len(prompts) < total:
+            notes.append(
+                f"{endpoint_id} gets {len(prompts)} of {total} prompts: it cannot do the others' mode"
+            )
+        ignored: set[str] = set()
+        for prompt in prompts:
+            request = build_request(plan, prompt, sources, trial_seed(plan, prompt, 0))
+            objection = target.endpoint.limits.objection(request)
+            if objection is not None:
+                raise ConfigError(
+                    f"{where}: endpoint {endpoint_id} {objection} (prompt {prompt.id}); change `request`"
+                )
+            ignored |= set(unsupported(target.provider, Job(target.endpoint, request)))
+        if ignored:
+            notes.append(f"{endpoint_id} cannot be told: {', '.join(sorted(ignored))}")
+    return notes
+
+
+def source_image(catalog: Catalog, name: str) -> SourceImage:
+    """An edit prompt's input image, as it will be sent."""
+    path = catalog.source_path(name)
+    media_type = {".png": "image/png", ".webp": "image/webp"}.get(path.suffix.lower(), "image/jpeg")
+    return SourceImage(name=path.name, media_type=media_type, data=path.read_bytes())

@@ -1,0 +1,111 @@
+"""cog's prediction API, as spoken by self-hosted containers: https://cog.run/http/
+
+A blocking `POST {base}/predictions`; a failure inside the model is still HTTP 200, with `status: "failed"`. Inputs are whatever
+the container's predictor declares: `options.fields` maps canonical fields to its names ("" where it has none),
+`options.input` adds constant inputs. The asynchronous form is not used: the only way to ask for a result would be to repeat
+the creating PUT, which starts a second prediction when the first has just ended.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from arena.domain.failure import FailureKind
+from arena.domain.outcome import CallPurpose
+from arena.domain.request import Mode
+from harness.providers import wire
+from harness.providers.base import Answer, Done, Exchange, How, Job, JsonBody, Support, WireCall
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from arena.domain.endpoint import Endpoint
+    from arena.domain.request import SourceImage
+
+DEFAULT_FIELDS = {
+    "width": "width",
+    "height": "height",
+    "seed": "seed",
+    "steps": "num_inference_steps",
+    "guidance": "guidance_scale",
+    "format": "output_format",
+    "n": "",
+    "images": "images",
+}
+
+
+class Cog:
+    """Blocking call; images come back as data URIs, or as addresses where the container uploads them."""
+
+    def parameters(self, endpoint: Endpoint) -> Mapping[str, Support]:
+        """From `options.fields` over the usual names."""
+        fields = wire.field_names(endpoint, DEFAULT_FIELDS)
+        support = {n: wire.support(n, fields[n]) for n in ("seed", "steps", "guidance", "format", "n")}
+        # Inline or address is the container's choice; Arena takes either, so the wish is met without being sent.
+        return {**support, "delivery": Support(How.EMULATED)}
+
+    def build(self, job: Job) -> WireCall:
+        """One prediction."""
+        request, fields = job.request, wire.field_names(job.endpoint, DEFAULT_FIELDS)
+        values: dict[str, JsonValue] = {
+            "width": request.size.width_px,
+            "height": request.size.height_px,
+            "seed": request.seed,
+            "steps": request.steps,
+            "guidance": request.guidance,
+            "format": request.format.value,
+            "n": request.n,
+        }
+        inputs: dict[str, JsonValue] = {
+            **wire.table(job.endpoint.options.get("input")),
+            "prompt": request.prompt,
+        }
+        inputs |= {
+            fields[name]: value for name, value in values.items() if value is not None and fields[name]
+        }
+        if request.mode is Mode.EDIT:
+            inputs[fields["images"]] = [_data_uri(image) for image in request.images]
+        return WireCall(
+            CallPurpose.SUBMIT,
+            "POST",
+            f"{job.endpoint.base_url}/predictions",
+            body=JsonBody({"input": inputs}),
+            auth=wire.bearer(job),
+        )
+
+    def parse(self, job: Job, exchange: Exchange) -> Answer:
+        """Images from `output`, the model's own time from `metrics`, or the failure."""
+        if exchange.status >= 300:
+            return wire.rejected_by_status(exchange)
+        reply = wire.table(wire.read_json(exchange.body))
+        status = wire.text(reply.get("status"))
+        if status in {"failed", "canceled"}:
+            return _failed(exchange, reply, status)
+        output = reply.get("output")
+        entries = output if isinstance(output, list) else [output]
+        images = [wire.image_reference(entry, job.endpoint.base_url) for entry in entries]
+        found = tuple(image for image in images if image is not None)
+        if status != "succeeded" or not found or len(found) < len(images):
+            message = f"the answer has status {status!r} and no usable `output`"
+            return wire.rejected(exchange, FailureKind.BAD_RESPONSE, message)
+        seconds = wire.number(wire.table(reply.get("metrics")).get("predict_time"))
+        return Done(
+            found,
+            server_ms={} if seconds is None else {"predict": seconds * 1000},
+            request_id=(wire.text(reply.get("id")) or "")[:200] or wire.request_id(exchange.headers),
+        )
+
+
+def _failed(exchange: Exchange, reply: Mapping[str, JsonValue], status: str) -> Answer:
+    message = wire.text(reply.get("error")) or f"the prediction {status}"
+    kind = FailureKind.CANCELED if status == "canceled" else FailureKind.PROVIDER_ERROR
+    if wire.says_moderated(message):
+        kind = FailureKind.MODERATED_OUTPUT
+    return wire.rejected(exchange, kind, message)
+
+
+def _data_uri(image: SourceImage) -> str:
+    return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode('ascii')}"

@@ -1,0 +1,222 @@
+"""Reading what servers send, without trusting any of it: JSON, error envelopes, Retry-After, data URIs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from pydantic import JsonValue, SecretStr
+
+from arena.domain.endpoint import Endpoint
+from arena.domain.failure import Failure, FailureKind, clean_message
+from harness.providers.base import (
+    Exchange,
+    How,
+    ImageAddress,
+    InlineImage,
+    Job,
+    Rejected,
+    SecretHeader,
+    Support,
+)
+
+MAX_RETRY_AFTER_S = 366 * 86_400.0
+
+_KIND_BY_STATUS = {
+    400: FailureKind.INVALID_REQUEST,
+    401: FailureKind.AUTH,
+    402: FailureKind.PAYMENT,
+    403: FailureKind.AUTH,
+    404: FailureKind.NOT_FOUND,
+    405: FailureKind.NOT_FOUND,
+    408: FailureKind.TIMEOUT_START,
+    409: FailureKind.CAPACITY,
+    413: FailureKind.INVALID_REQUEST,
+    415: FailureKind.INVALID_REQUEST,
+    422: FailureKind.INVALID_REQUEST,
+    429: FailureKind.RATE_LIMITED,
+    499: FailureKind.CANCELED,
+    503: FailureKind.CAPACITY,
+    504: FailureKind.TIMEOUT_START,
+}
+_MODERATION = re.compile(
+    r"moderation|content[_ ]policy|safety (?:system|checker|filter)|nsfw|sensitive content|flagged as",
+    re.IGNORECASE,
+)
+
+
+def bearer(job: Job) -> SecretHeader | None:
+    """`Authorization: Bearer KEY`, if the job has a key."""
+    return (
+        SecretHeader("Authorization", SecretStr(f"Bearer {job.key.get_secret_value()}")) if job.key else None
+    )
+
+
+def field_names(endpoint: Endpoint, defaults: Mapping[str, str]) -> dict[str, str]:
+    """The host's names for canonical fields: the protocol's own, overridden by the endpoint's `options.fields`."""
+    given = {name: str(value) for name, value in table(endpoint.options.get("fields")).items()}
+    return {**defaults, **given}
+
+
+def support(name: str, wire_name: str) -> Support:
+    """How a field is taken that the host calls `wire_name`; "" means that the host does not take it."""
+    if not wire_name:
+        return Support(How.UNSUPPORTED)
+    return Support(How.PASSTHROUGH if wire_name == name else How.RENAMED, wire_name)
+
+
+def read_json(body: bytes) -> JsonValue:
+    """The body as JSON, or None if it is none (also when it is nested too deep or holds a number beyond reason)."""
+    try:
+        value: JsonValue = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def table(value: object) -> Mapping[str, JsonValue]:
+    """`value` if it is a JSON object, else an empty one: reading on needs no further checks."""
+    return value if isinstance(value, dict) else {}
+
+
+def text(value: object) -> str | None:
+    """`value` if it is a non-empty string."""
+    return value if isinstance(value, str) and value else None
+
+
+def integer(value: object) -> int | None:
+    """`value` if it is a whole number that fits the database; booleans are none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
+
+
+def number(value: object) -> float | None:
+    """`value` if it is a finite, non-negative number; booleans are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < 1e15 else None
+
+
+def milliseconds(value: object) -> dict[str, float]:
+    """The numeric entries of a table of timings that is in milliseconds already."""
+    found = {name[:60]: number(entry) for name, entry in table(value).items()}
+    return {name: entry for name, entry in found.items() if entry is not None}
+
+
+def image_reference(value: object, base_url: str) -> InlineImage | ImageAddress | None:
+    """An image given as data URI, absolute address, or path on the endpoint's own host."""
+    reference = text(value)
+    if reference is None:
+        return None
+    if reference.startswith("data:"):
+        header, comma, payload = reference.partition(",")
+        return InlineImage(payload) if comma and header.endswith(";base64") else None
+    if reference.startswith("/") and not reference.startswith("//"):
+        scheme, _, rest = base_url.partition("://")
+        return ImageAddress(f"{scheme}://{rest.partition('/')[0]}{reference}")
+    return ImageAddress(reference)
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """The provider's own name for the request, from the headers that are in use for it."""
+    found = headers.get("x-request-id") or headers.get("request-id") or headers.get("cf-ray")
+    return clean_message(found, 200) if found else None
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from `retry-after-ms`, or `retry-after` in seconds or as a date (RFC 9110 §10.2.3).
+
+    A date is read against the answer's own Date header: only differences of one server's clock mean anything.
+    """
+    in_ms = _decimal(headers.get("retry-after-ms"))
+    if in_ms is not None:
+        return min(in_ms / 1000, MAX_RETRY_AFTER_S)
+    value = headers.get("retry-after")
+    seconds = _decimal(value)
+    if seconds is None and value:
+        until, now = _http_date(value), _http_date(headers.get("date", "")) or datetime.now(UTC)
+        seconds = None if until is None else max(0.0, (until - now).total_seconds())
+    return None if seconds is None else min(seconds, MAX_RETRY_AFTER_S)
+
+
+def _decimal(value: str | None) -> float | None:
+    return float(value) if value and re.fullmatch(r"\s*\d{1,12}(\.\d{1,9})?\s*", value) else None
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def rejected(exchange: Exchange, kind: FailureKind, message: str) -> Rejected:
+    """A rejection of this exchange, for a reason that its body does not name as an error."""
+    failure = Failure(kind=kind, message=clean_message(message), http_status=exchange.status)
+    return Rejected(failure, request_id=request_id(exchange.headers))
+
+
+def rejected_by_status(exchange: Exchange) -> Rejected:
+    """A rejection read from an error status and whatever envelope came with it (OpenAI, FastAPI, flat, plain text)."""
+    message, code = error_text(exchange.body)
+    kind = kind_of(exchange.status, f"{code} {message}")
+    failure = Failure(
+        kind=kind,
+        message=clean_message(message or f"HTTP {exchange.status}"),
+        http_status=exchange.status,
+        retry_after_s=retry_after_s(exchange.headers),
+    )
+    return Rejected(failure, request_id=request_id(exchange.headers))
+
+
+def kind_of(status: int, words: str) -> FailureKind:
+    """The kind of failure for an HTTP status and the words that came with it."""
+    if status in {400, 403, 422} and _MODERATION.search(words):
+        return FailureKind.MODERATED_INPUT
+    if status in {400, 403, 429} and re.search(
+        r"insufficient_(quota|credit|balance)|billing", words, re.IGNORECASE
+    ):
+        return FailureKind.PAYMENT
+    if status in _KIND_BY_STATUS:
+        return _KIND_BY_STATUS[status]
+    return FailureKind.PROVIDER_ERROR if status >= 500 else FailureKind.BAD_RESPONSE
+
+
+def says_moderated(words: str) -> bool:
+    """Whether an error text speaks of moderation."""
+    return bool(_MODERATION.search(words))
+
+
+def error_text(body: bytes) -> tuple[str, str]:
+    """The message and the code of an error envelope; of plain text, its beginning; of HTML, its title."""
+    value = read_json(body[:200_000])
+    if not isinstance(value, dict):
+        return _plain(body[:4000].decode("utf-8", "replace")), ""
+    inner = value.get("error")
+    envelope = inner if isinstance(inner, dict) else value
+    code = text(envelope.get("code")) or text(envelope.get("type")) or ""
+    for name in ("message", "detail", "error", "title"):
+        found = envelope.get(name)
+        if isinstance(found, str) and found:
+            return found, code
+        if isinstance(found, list) and found:
+            return _validation_text(found), code
+    return "", code
+
+
+def _validation_text(problems: list[JsonValue]) -> str:
+    parts = []
+    for problem in problems[:3]:
+        entry = table(problem)
+        location = entry.get("loc")
+        where = ".".join(str(p) for p in location) if isinstance(location, list) else ""
+        parts.append(f"{where}: {entry.get('msg', problem)} {entry.get('type', '')}".strip(": "))
+    return "; ".join(parts)
+
+
+def _plain(content: str) -> str:
+    title = re.search(r"<title[^>]*>(.{0,300}?)</title", content, re.IGNORECASE | re.DOTALL)
+    return title[1] if title else content

@@ -1,0 +1,206 @@
+"""A run from the outside: made or resumed in the database, executed, and ended with a status whatever happens."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from importlib import metadata
+
+import anyio
+from pydantic import SecretStr
+
+from arena import __version__
+from arena.catalog import Catalog
+from arena.domain.failure import FailureKind
+from arena.domain.outcome import AttemptStatus
+from arena.domain.run import Environment, Run, RunStatus
+from arena.errors import ArenaError, ConfigError
+from arena.settings import Settings
+from arena.store import runs
+from arena.store.blobs import BlobStore
+from arena.store.engine import Database
+from arena.store.recorder import Recorder
+from arena.units import nano_usd
+from harness.budget import Budget
+from harness.clock import SystemClock
+from harness.plan import Prepared, Target, source_image
+from harness.progress import Progress
+from harness.providers import provider
+from harness.runner import Runner
+
+MEASURING_PACKAGES = ("httpx", "httpcore", "anyio", "h11", "pillow", "numpy", "pandas")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A run that this process holds, and what is left of it to do."""
+
+    run: Run
+    owner: str
+    prepared: Prepared
+    trials: tuple[runs.StoredTrial, ...]
+    spent_nano_usd: int = 0
+    became_unknown: int = 0
+
+
+def create(database: Database, prepared: Prepared, settings: Settings, budget_usd: Decimal | None) -> Session:
+    """Write a new run with all its trials."""
+    now = datetime.now(UTC)
+    run = Run(
+        id=runs.new_run_id(now),
+        plan=prepared.plan,
+        plan_sha256=hashlib.sha256(prepared.plan.model_dump_json().encode()).hexdigest(),
+        status=RunStatus.RUNNING,
+        created_at=now,
+        budget_nano_usd=None if budget_usd is None else nano_usd(budget_usd),
+        environment=environment(settings),
+        simulated=any(t.endpoint.simulated for t in prepared.targets.values()),
+    )
+    owner = runs.new_owner()
+    endpoints = [(t.endpoint, t.card) for t in prepared.targets.values()]
+    with database.write() as connection:
+        stored = runs.create_run(connection, run, endpoints, prepared.trials, prepared.prompts, owner)
+    return Session(run, owner, prepared, tuple(stored))
+
+
+def resume(database: Database, catalog: Catalog, run_id: str, budget_usd: Decimal | None = None) -> Session:
+    """Take over a run that has ended early. Only trials that were never attempted are left to do.
+
+    Plan, endpoints, prices and prompts are those that the run was made with, not today's files. RunBusyError while
+    another process executes it; ConfigError when there is nothing left.
+    """
+    owner = runs.new_owner()
+    with database.write() as connection:
+        run = runs.get_run(connection, run_id)
+        unknown = runs.claim_run(connection, run.id, owner)
+        left = runs.untried(connection, run.id)
+        if not left:
+            runs.end_run(connection, run.id, owner, RunStatus.FINISHED)
+        stored = [s for s in runs.stored_trials(connection, run.id) if s.id in left]
+        endpoints, prompts = runs.run_endpoints(connection, run.id), runs.run_prompts(connection, run.id)
+        attempts = runs.attempts_so_far(connection, run.id)
+    if not stored:
+        raise ConfigError(f"run {run.id} has nothing left to fire; `arena runs show {run.id}` shows it")
+    targets = {e.id: Target(e, provider(e.protocol), card, e.key_env) for e, card in endpoints}
+    sources = {name: source_image(catalog, name) for p in prompts.values() for name in p.sources}
+    prepared = Prepared(run.plan, targets, prompts, sources, tuple(s.trial for s in stored), ())
+    if budget_usd is not None:
+        run = run.model_copy(update={"budget_nano_usd": nano_usd(budget_usd)})
+    spent = _spent_nano_usd(prepared, attempts)
+    return Session(run, owner, prepared, tuple(stored), spent, unknown)
+
+
+def release(database: Database, session: Session, status: RunStatus = RunStatus.INTERRUPTED) -> None:
+    """Let go of a run without executing it."""
+    with database.write() as connection:
+        runs.end_run(connection, session.run.id, session.owner, status)
+
+
+def keys_for(prepared: Prepared, environ: Mapping[str, str]) -> dict[str, SecretStr]:
+    """The credential of each endpoint that needs one."""
+    named = {t.endpoint.id: t.key_name for t in prepared.targets.values()}
+    return {
+        endpoint: SecretStr(environ[name].strip())
+        for endpoint, name in named.items()
+        if name and name in environ
+    }
+
+
+async def execute(
+    database: Database,
+    settings: Settings,
+    session: Session,
+    progress: Progress,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    on_start: Callable[[Runner], None] = lambda _: None,
+) -> RunStatus:
+    """Fire what is left of a run, and mark how it ended.
+
+    `on_start` is handed the runner, so that a signal handler can stop it. An error of ours ends the run as `failed` and
+    is raised; everything that was finished by then is stored.
+    """
+    status = RunStatus.FAILED
+    with Recorder(database) as recorder:
+        runner = Runner(
+            run_id=session.run.id,
+            owner=session.owner,
+            prepared=session.prepared,
+            trials=session.trials,
+            keys=keys_for(session.prepared, environ),
+            recorder=recorder,
+            blobs=BlobStore(settings.images_dir),
+            budget=Budget(session.run.budget_nano_usd, session.spent_nano_usd),
+            progress=progress,
+            clock=SystemClock(),
+        )
+        on_start(runner)
+        try:
+            status = await runner.execute()
+        except ExceptionGroup as group:
+            raise _first_of_ours(group) from group
+        except anyio.get_cancelled_exc_class():
+            status = RunStatus.INTERRUPTED
+            raise
+        finally:
+            ended = recorder.submit(lambda c: runs.end_run(c, session.run.id, session.owner, status))
+    ended.result()
+    return status
+
+
+def environment(settings: Settings) -> Environment:
+    """This machine and these versions."""
+    installed = {}
+    for name in MEASURING_PACKAGES:
+        try:
+            installed[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return Environment(
+        arena_version=__version__,
+        python_version=platform.python_version(),
+        platform=platform.platform(),
+        cpu_count=os.cpu_count() or 1,
+        hostname=socket.gethostname(),
+        region=settings.region,
+        packages=installed,
+    )
+
+
+def today() -> date:
+    """The day by which prices are looked up (UTC)."""
+    return datetime.now(UTC).date()
+
+
+def _spent_nano_usd(prepared: Prepared, attempts: list[runs.PastAttempt]) -> int:
+    """What earlier attempts count against the budget: as in the run itself, an unknown one counts in full."""
+    total = 0
+    for attempt in attempts:
+        if attempt.cost_nano_usd is not None:
+            total += attempt.cost_nano_usd
+        elif attempt.status == AttemptStatus.UNKNOWN or (
+            attempt.failure_kind is not None and FailureKind(attempt.failure_kind).may_be_billed
+        ):
+            trial = next(
+                (t for t in prepared.trials if t.endpoint_id == attempt.endpoint_id), prepared.trials[0]
+            )
+            card = prepared.targets[attempt.endpoint_id].card
+            total += 0 if card is None else nano_usd(card.cost_usd(prepared.request(trial)))
+    return total
+
+
+def _first_of_ours(group: ExceptionGroup[Exception]) -> Exception:
+    """The sentence for the operator if there is one among the errors, else the group as it is."""
+    ours, _ = group.split(ArenaError)
+    while ours is not None:
+        first = ours.exceptions[0]
+        if not isinstance(first, ExceptionGroup):
+            return first
+        ours = first
+    return group

@@ -1,0 +1,96 @@
+"""From a delivery to an outcome: decode, check, hash, store, price. Runs on worker threads, after the clock has stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from arena.domain.artifact import Artifact
+from arena.domain.failure import Failure, FailureKind, clean_message
+from arena.domain.outcome import Cost, CostSource, Outcome
+from harness.images import BadImageError, ImageFacts, image_bytes, inspect
+from harness.providers.base import unsupported
+
+if TYPE_CHECKING:
+    from arena.domain.request import GenerationRequest
+    from arena.pricing import PriceCard
+    from arena.store.blobs import BlobStore
+    from harness.engine import Delivery
+    from harness.providers.base import Provider
+
+
+def verify(delivery: Delivery, provider: Provider, blobs: BlobStore, card: PriceCard | None) -> Outcome:
+    """Decide what the attempt came to. Whatever decodes is kept, also where it is not what was asked for.
+
+    Raises StoreError if an image cannot be stored.
+    """
+    failure = delivery.failure
+    images: tuple[Artifact, ...] = ()
+    if failure is None:
+        images, failure = _images(delivery, blobs)
+    done = delivery.done
+    return Outcome(
+        started_at=delivery.started_at,
+        timings=delivery.timings,
+        failure=failure,
+        images=images,
+        cost=_cost(delivery, failure, card),
+        simulated=delivery.simulated,
+        request_id=delivery.request_id,
+        served_model=None if done is None else done.model,
+        sent_seed=None if done is None else done.seed,
+        server_ms={} if done is None else dict(done.server_ms),
+        unsupported=unsupported(provider, delivery.job),
+        calls=delivery.calls,
+    )
+
+
+def _images(delivery: Delivery, blobs: BlobStore) -> tuple[tuple[Artifact, ...], Failure | None]:
+    kept: list[Artifact] = []
+    failure: Failure | None = None
+    for payload in delivery.payloads:
+        try:
+            data = image_bytes(payload)
+            facts = inspect(data)
+        except BadImageError as error:
+            failure = failure or Failure(kind=FailureKind.BAD_IMAGE, message=clean_message(str(error)))
+            continue
+        kept.append(_keep(data, facts, blobs))
+    return tuple(kept), failure or _mismatch(delivery.job.request, kept)
+
+
+def _keep(data: bytes, facts: ImageFacts, blobs: BlobStore) -> Artifact:
+    return Artifact(
+        sha256=blobs.put(data),
+        format=facts.format,
+        width_px=facts.width_px,
+        height_px=facts.height_px,
+        size_bytes=len(data),
+    )
+
+
+def _mismatch(request: GenerationRequest, images: list[Artifact]) -> Failure | None:
+    if len(images) != request.n:
+        return Failure(
+            kind=FailureKind.WRONG_COUNT,
+            message=f"{len(images)} image(s) came where {request.n} were asked for",
+        )
+    size = request.size
+    for image in images:
+        if (image.width_px, image.height_px) != (size.width_px, size.height_px):
+            message = f"the image is {image.width_px}x{image.height_px} where {size} was asked for"
+            return Failure(kind=FailureKind.WRONG_SIZE, message=message)
+    return None
+
+
+def _cost(delivery: Delivery, failure: Failure | None, card: PriceCard | None) -> Cost | None:
+    """What the provider says, else the price book's figure; an image that came is paid for, whatever it looks like."""
+    if delivery.reported_cost_usd is not None:
+        return Cost(usd=delivery.reported_cost_usd, source=CostSource.REPORTED)
+    delivered = failure is None or failure.kind in {
+        FailureKind.WRONG_SIZE,
+        FailureKind.WRONG_COUNT,
+        FailureKind.BAD_IMAGE,
+    }
+    if card is None or not delivered:
+        return None
+    return Cost(usd=card.cost_usd(delivery.job.request), source=CostSource.BOOK)
