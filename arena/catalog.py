@@ -65,18 +65,14 @@ class Catalog:
         """The price book: every dated card."""
         cards: list[PriceCard] = []
         for path in self._files("prices.toml"):
-            cards += [
-                parse(PriceCard, e, f"{path}: price of {e.get('endpoint')}") for e in _tables(path, "price")
-            ]
+            cards += [parse(PriceCard, e, f"{path}: price of {e.get('endpoint')}") for e in _tables(path, "price")]
         return PriceBook(cards)
 
     # -- prompts ------------------------------------------------------------------------------------------------------
 
     def prompt_files(self) -> list[Path]:
         """Every prompt set file, one's own first."""
-        return [
-            p for root in self._roots for p in sorted(root.glob("*.toml")) if p.name not in NOT_PROMPT_SETS
-        ]
+        return [p for root in self._roots for p in sorted(root.glob("*.toml")) if p.name not in NOT_PROMPT_SETS]
 
     def prompt_sets(self) -> dict[str, PromptSet]:
         """Every prompt set by name."""
@@ -108,9 +104,7 @@ class Catalog:
             and (not wanted.modes or p.mode in wanted.modes)
         ]
         if not chosen:
-            raise ConfigError(
-                f"{where}: prompts selects no prompt at all; widen ids, categories, tags or modes"
-            )
+            raise ConfigError(f"{where}: prompts selects no prompt at all; widen ids, categories, tags or modes")
         return chosen if wanted.limit is None else spread(chosen, wanted.limit)
 
     def source_path(self, name: str) -> Path:
@@ -127,9 +121,7 @@ class Catalog:
         """A plan by file or by the name of a shipped one, and where it was read."""
         path = Path(name_or_path)
         if not path.is_file():
-            known = {
-                p.stem: p for root in reversed(self._roots) for p in sorted((root / "plans").glob("*.toml"))
-            }
+            known = {p.stem: p for root in reversed(self._roots) for p in sorted((root / "plans").glob("*.toml"))}
             if name_or_path not in known:
                 raise UnknownNameError("plan (file or name)", name_or_path, known, "plan")
             path = known[name_or_path]
@@ -146,9 +138,7 @@ class Catalog:
         def value(match: re.Match[str]) -> str:
             found = self._environ.get(match[1]) or match[2]
             if found is None:
-                raise ConfigError(
-                    f"{path}: base_url needs the environment variable {match[1]}, which is not set"
-                )
+                raise ConfigError(f"{path}: base_url needs the environment variable {match[1]}, which is not set")
             return found
 
         return re.sub(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}", value, text)
@@ -206,9 +196,7 @@ def _fields(model: type[BaseModel], parents: list[str | int]) -> list[str]:
     for part in parents:
         if isinstance(part, int):
             continue
-        annotation = (
-            current.model_fields[part].annotation if part in getattr(current, "model_fields", {}) else None
-        )
+        annotation = current.model_fields[part].annotation if part in getattr(current, "model_fields", {}) else None
         current = next((a for a in _flatten(annotation) if hasattr(a, "model_fields")), None)
         if current is None:
             return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003
+from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Literal
 

@@ -18,7 +18,8 @@ def belongs_to(endpoint: Endpoint, url: str) -> bool:
 def objection_to_result(endpoint: Endpoint, url: str) -> str | None:
     """Why a result may not be fetched from an address that a server named, or None if it may.
 
-    The endpoint's own host and its `result_hosts` are allowed as they are; anything else must be https on a public name.
+    The endpoint's own host and its `result_hosts` are allowed as they are; anything else must be https on a public
+    name.
     """
     try:
         parts = urlsplit(url)

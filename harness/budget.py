@@ -15,7 +15,7 @@ class Budget:
         self._changed = anyio.Condition()
 
     async def reserve(self, amount_nano_usd: int) -> bool:
-        """Set the worst case of a call aside. False when it does not fit even after everything under way has settled."""
+        """Set the worst case of a call aside. False when it does not fit even after all under way has settled."""
         async with self._changed:
             while not self._fits(amount_nano_usd):
                 if self._reserved == 0:

@@ -1,4 +1,4 @@
-"""The two clocks: a monotonic one for durations, the wall clock for dates. Nothing else in the project asks the time."""
+"""The two clocks: a monotonic one for durations, the wall clock for dates. Nothing else here asks the time."""
 
 from __future__ import annotations
 

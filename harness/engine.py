@@ -1,15 +1,14 @@
 """One attempt, for every provider alike: build -> send -> parse -> (poll) -> download, under one deadline.
 
-What comes out is a `Delivery`: marks, raw image payloads or a failure. Nothing is decoded here; `harness.verify` turns a delivery
-into an `Outcome` off the event loop, after the clock has stopped and the slot is free again.
+What comes out is a `Delivery`: marks, raw image payloads or a failure. Nothing is decoded here; `harness.verify` turns
+a delivery into an `Outcome` off the event loop, after the clock has stopped and the slot is free again.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import anyio
@@ -20,7 +19,6 @@ from arena.domain.outcome import CallPurpose, CallRecord
 from arena.domain.timings import Timings
 from arena.units import ns_from_s
 from harness.addresses import belongs_to, objection_to_result
-from harness.clock import Clock
 from harness.providers.base import (
     Answer,
     Done,
@@ -34,6 +32,12 @@ from harness.providers.base import (
     WireCall,
 )
 from harness.transport import Answered, Connection, Marks
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from harness.clock import Clock
 
 LOG = logging.getLogger(__name__)
 PARSE_INLINE_BELOW_BYTES = 64 * 1024
@@ -85,9 +89,7 @@ class Engine:
         `due_ns` is when the plan meant it to leave, on the engine's clock. Raises only for bugs and for cancellation.
         """
         call = provider.build(job)
-        steps = _Steps(
-            self, provider, job, connection, started_at=self._clock.utc(), sent_ns=self._clock.now_ns()
-        )
+        steps = _Steps(self, provider, job, connection, started_at=self._clock.utc(), sent_ns=self._clock.now_ns())
         failure: Failure | None = None
         with anyio.move_on_after(timeout_s) as deadline:
             try:
@@ -96,9 +98,7 @@ class Engine:
                 failure = ended.failure
             except Exception as error:  # a bug of ours must cost one trial, not the run
                 LOG.exception("trial at %s failed inside the harness", job.endpoint.id)
-                failure = Failure(
-                    kind=FailureKind.HARNESS, message=clean_message(f"{type(error).__name__}: {error}")
-                )
+                failure = Failure(kind=FailureKind.HARNESS, message=clean_message(f"{type(error).__name__}: {error}"))
         if deadline.cancelled_caught:
             steps.note_cut_off()
             failure = Failure(kind=FailureKind.TIMEOUT, message=f"no image within {timeout_s:g} s")
@@ -210,9 +210,7 @@ class _Steps:
             if call.purpose is CallPurpose.SUBMIT:
                 self.connected_ns = self._since(sent.marks.connected_ns)
                 self.accepted_ns = self._since(sent.marks.headers_ns)
-            raise _Failed(
-                _of_download(sent.failure) if call.purpose is CallPurpose.DOWNLOAD else sent.failure
-            )
+            raise _Failed(_of_download(sent.failure) if call.purpose is CallPurpose.DOWNLOAD else sent.failure)
         self.simulated = self.simulated or SIMULATED_HEADER in sent.exchange.headers
         return sent
 
@@ -263,9 +261,7 @@ class _Steps:
             objection = objection_to_result(self.job.endpoint, url)
             if objection is not None:
                 raise _Failed(
-                    Failure(
-                        kind=FailureKind.DOWNLOAD, message=clean_message(f"the result address {objection}")
-                    )
+                    Failure(kind=FailureKind.DOWNLOAD, message=clean_message(f"the result address {objection}"))
                 )
             answered = await self._send(WireCall(CallPurpose.DOWNLOAD, "GET", url))
             status, headers = answered.exchange.status, answered.exchange.headers

@@ -8,7 +8,7 @@ import io
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from arena.domain.request import ImageFormat
 
@@ -40,7 +40,7 @@ def image_bytes(payload: str | bytes) -> bytes:
 
 
 def inspect(data: bytes) -> ImageFacts:
-    """Decode the whole image; BadImageError if it is not a PNG, JPEG or WebP, is damaged, or is a decompression bomb."""
+    """Decode the whole image; BadImageError if it is no PNG, JPEG or WebP, is damaged, or is a decompression bomb."""
     if not data:
         raise BadImageError("the image is empty")
     try:
@@ -48,9 +48,7 @@ def inspect(data: bytes) -> ImageFacts:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=list(_FORMATS)) as image:
                 if image.width * image.height > MAX_PIXELS:
-                    raise BadImageError(
-                        f"the image has {image.width}x{image.height} pixels, more than {MAX_PIXELS}"
-                    )
+                    raise BadImageError(f"the image has {image.width}x{image.height} pixels, more than {MAX_PIXELS}")
                 image.load()
                 return ImageFacts(_FORMATS[image.format or ""], image.width, image.height)
     except BadImageError:
@@ -65,6 +63,6 @@ def _reason(data: bytes, error: Exception) -> str:
         return "the image is a text document (HTML, SVG or XML)"
     if start.startswith((b"{", b"[")):
         return "the image is JSON"
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "the bytes are no PNG, JPEG or WebP image"
     return f"the image is damaged: {error}"

@@ -26,7 +26,7 @@ class Slots:
         self._all: list[Connection] = []
 
     async def take(self) -> Connection:
-        """A connection that nobody else uses until it is given back; waits while all are out, first come first served."""
+        """A connection that nobody else uses until it is given back; while all are out, first come is first served."""
         await self._limiter.acquire()
         return self._free.pop() if self._free else self._new()
 

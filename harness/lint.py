@@ -1,4 +1,6 @@
-"""What a prompt set must satisfy beyond its types: unique ids and texts, sources that are there, token counts that are true."""
+"""What a prompt set must satisfy beyond its types: unique ids and texts, sources that are there, token counts that are
+true.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +37,7 @@ def lint_prompts(catalog: Catalog, files: Sequence[Path]) -> tuple[list[str], in
         for prompt in read_prompt_set(path).prompts:
             where = f"{path}: prompt {prompt.id}"
             if prompt.id in ids:
-                raise ConfigError(
-                    f"{where}: the id is used in {ids[prompt.id]} already; ids are unique over all sets"
-                )
+                raise ConfigError(f"{where}: the id is used in {ids[prompt.id]} already; ids are unique over all sets")
             ids[prompt.id] = path
             same = texts.setdefault((prompt.text, prompt.sources), prompt.id)
             if same != prompt.id:
@@ -52,9 +52,7 @@ def lint_prompts(catalog: Catalog, files: Sequence[Path]) -> tuple[list[str], in
 
 def _check(catalog: Catalog, prompt: Prompt, where: str, count_tokens: Callable[[str], int] | None) -> None:
     if prompt.text != prompt.text.strip() or "  " in prompt.text:
-        raise ConfigError(
-            f"{where}: the text has stray spaces; remove them, as every provider would be sent them"
-        )
+        raise ConfigError(f"{where}: the text has stray spaces; remove them, as every provider would be sent them")
     for words in prompt.legible_text:
         if words not in prompt.text:
             raise ConfigError(f"{where}: legible_text {words!r} does not occur in the text")
@@ -64,9 +62,7 @@ def _check(catalog: Catalog, prompt: Prompt, where: str, count_tokens: Callable[
         except BadImageError as error:
             raise ConfigError(f"{where}: source {name}: {error}") from None
     if count_tokens is not None and (counted := count_tokens(prompt.text)) != prompt.clip_tokens:
-        raise ConfigError(
-            f"{where}: clip_tokens is {prompt.clip_tokens}, but CLIP counts {counted}; write that"
-        )
+        raise ConfigError(f"{where}: clip_tokens is {prompt.clip_tokens}, but CLIP counts {counted}; write that")
 
 
 def clip_token_counter() -> Callable[[str], int] | None:

@@ -195,9 +195,7 @@ def estimate(prepared: Prepared, trials: Sequence[Trial] | None = None) -> Estim
     longest = 0.0
     for endpoint_id, count in counts.items():
         slots = in_flight(prepared.plan, prepared.targets[endpoint_id].endpoint)
-        longest = max(
-            longest, timeout_s(prepared.plan, prepared.targets[endpoint_id].endpoint) * -(-count // slots)
-        )
+        longest = max(longest, timeout_s(prepared.plan, prepared.targets[endpoint_id].endpoint) * -(-count // slots))
     return Estimate(
         calls=len(todo),
         by_endpoint=dict(counts),
@@ -209,11 +207,7 @@ def estimate(prepared: Prepared, trials: Sequence[Trial] | None = None) -> Estim
 
 def in_flight(plan: Plan, endpoint: Endpoint) -> int:
     """How many requests are open at an endpoint at most: the plan's wish within the endpoint's limit."""
-    return (
-        endpoint.limits.max_in_flight
-        if plan.load.timed
-        else min(plan.load.in_flight, endpoint.limits.max_in_flight)
-    )
+    return endpoint.limits.max_in_flight if plan.load.timed else min(plan.load.in_flight, endpoint.limits.max_in_flight)
 
 
 def timeout_s(plan: Plan, endpoint: Endpoint) -> float:
@@ -234,8 +228,8 @@ def check_budget(prepared: Prepared, budget_usd: Decimal, trials: Sequence[Trial
     cheapest = min((cost for cost in costs.values() if cost is not None), default=Decimal(0))
     if budget_usd < cheapest:
         raise BudgetError(
-            f"--budget {format_usd(budget_usd)} is below the cost of one call, which is {format_usd(cheapest)} at the cheapest "
-            "endpoint; raise it"
+            f"--budget {format_usd(budget_usd)} is below the cost of one call, which is {format_usd(cheapest)} "
+            "at the cheapest endpoint; raise it"
         )
 
 
@@ -264,17 +258,13 @@ def _check(
                 f"{where}: endpoint {endpoint_id} makes {modes} only, and no selected prompt is of that mode"
             )
         if len(prompts) < total:
-            notes.append(
-                f"{endpoint_id} gets {len(prompts)} of {total} prompts: it cannot do the others' mode"
-            )
+            notes.append(f"{endpoint_id} gets {len(prompts)} of {total} prompts: it cannot do the others' mode")
         ignored: set[str] = set()
         for prompt in prompts:
             request = build_request(plan, prompt, sources, trial_seed(plan, prompt, 0))
             objection = target.endpoint.limits.objection(request)
             if objection is not None:
-                raise ConfigError(
-                    f"{where}: endpoint {endpoint_id} {objection} (prompt {prompt.id}); change `request`"
-                )
+                raise ConfigError(f"{where}: endpoint {endpoint_id} {objection} (prompt {prompt.id}); change `request`")
             ignored |= set(unsupported(target.provider, Job(target.endpoint, request)))
         if ignored:
             notes.append(f"{endpoint_id} cannot be told: {', '.join(sorted(ignored))}")

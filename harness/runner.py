@@ -5,8 +5,8 @@
          -> due -> engine.attempt
 
 A lane's slot is free again as soon as the clock has stopped; decoding never holds it, and never runs on the event loop.
-Stopping has two degrees: `stop` issues nothing further and lets what is open come home; `abort` lets go of that, too, and those
-attempts are recorded as unknown.
+Stopping has two degrees: `stop` issues nothing further and lets what is open come home; `abort` lets go of that, too,
+and those attempts are recorded as unknown.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
     from arena.domain.outcome import Outcome
     from arena.store.blobs import BlobStore
-    from arena.store.recorder import Recorder, SqlConnection
+    from arena.store.engine import Connection as SqlConnection
+    from arena.store.recorder import Recorder
     from arena.store.runs import StoredTrial
     from harness.budget import Budget
     from harness.clock import Clock
@@ -151,9 +152,7 @@ class Runner:
         lanes = []
         for target in self._prepared.targets.values():
             endpoint = target.endpoint
-            mine = deque(
-                s for s in self._trials if s.trial.endpoint_id == endpoint.id and s.trial.phase is phase
-            )
+            mine = deque(s for s in self._trials if s.trial.endpoint_id == endpoint.id and s.trial.phase is phase)
             if mine:
                 width = in_flight(self._prepared.plan, endpoint)
                 rate = RateLimit(self._clock, endpoint.limits.requests_per_minute)
@@ -277,9 +276,7 @@ class Runner:
         )
         await self._written(lambda c: runs.write_outcome(c, item.attempt_id, outcome))
         await self._budget.settle(item.reserved_nano_usd, _spent_nano_usd(outcome, item.reserved_nano_usd))
-        self._progress.stored(
-            target.endpoint.id, item.stored.trial.phase, outcome, self._budget.spent_nano_usd
-        )
+        self._progress.stored(target.endpoint.id, item.stored.trial.phase, outcome, self._budget.spent_nano_usd)
 
     async def _heartbeat(self) -> None:
         while True:

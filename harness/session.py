@@ -6,33 +6,37 @@ import hashlib
 import os
 import platform
 import socket
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 import anyio
 from pydantic import SecretStr
 
 from arena import __version__
-from arena.catalog import Catalog
 from arena.domain.failure import FailureKind
 from arena.domain.outcome import AttemptStatus
 from arena.domain.run import Environment, Run, RunStatus
 from arena.errors import ArenaError, ConfigError
-from arena.settings import Settings
 from arena.store import runs
 from arena.store.blobs import BlobStore
-from arena.store.engine import Database
 from arena.store.recorder import Recorder
 from arena.units import nano_usd
 from harness.budget import Budget
 from harness.clock import SystemClock
 from harness.plan import Prepared, Target, source_image
-from harness.progress import Progress
 from harness.providers import provider
 from harness.runner import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from decimal import Decimal
+
+    from arena.catalog import Catalog
+    from arena.settings import Settings
+    from arena.store.engine import Database
+    from harness.progress import Progress
 
 MEASURING_PACKAGES = ("httpx", "httpcore", "anyio", "h11", "pillow", "numpy", "pandas")
 
@@ -105,11 +109,7 @@ def release(database: Database, session: Session, status: RunStatus = RunStatus.
 def keys_for(prepared: Prepared, environ: Mapping[str, str]) -> dict[str, SecretStr]:
     """The credential of each endpoint that needs one."""
     named = {t.endpoint.id: t.key_name for t in prepared.targets.values()}
-    return {
-        endpoint: SecretStr(environ[name].strip())
-        for endpoint, name in named.items()
-        if name and name in environ
-    }
+    return {endpoint: SecretStr(environ[name].strip()) for endpoint, name in named.items() if name and name in environ}
 
 
 async def execute(
@@ -187,9 +187,7 @@ def _spent_nano_usd(prepared: Prepared, attempts: list[runs.PastAttempt]) -> int
         elif attempt.status == AttemptStatus.UNKNOWN or (
             attempt.failure_kind is not None and FailureKind(attempt.failure_kind).may_be_billed
         ):
-            trial = next(
-                (t for t in prepared.trials if t.endpoint_id == attempt.endpoint_id), prepared.trials[0]
-            )
+            trial = next((t for t in prepared.trials if t.endpoint_id == attempt.endpoint_id), prepared.trials[0])
             card = prepared.targets[attempt.endpoint_id].card
             total += 0 if card is None else nano_usd(card.cost_usd(prepared.request(trial)))
     return total

@@ -1,7 +1,8 @@
 """The only place that imports httpx: sends one call, stamps its marks at the socket, names what went wrong.
 
-Each slot of an endpoint owns one `Connection`, so that waiting for a shared pool never looks like a slow server, and so that
-requests reuse their TCP and TLS session. Redirects are not followed, nothing is retried, answers are asked for uncompressed.
+Each slot of an endpoint owns one `Connection`, so that waiting for a shared pool never looks like a slow server, and so
+that requests reuse their TCP and TLS session. Redirects are not followed, nothing is retried, answers are asked for
+uncompressed.
 """
 
 from __future__ import annotations
@@ -176,16 +177,12 @@ class Connection:
         content: dict[str, Any] = {}
         if isinstance(call.body, JsonBody):
             headers["Content-Type"] = "application/json"
-            content["content"] = json.dumps(
-                call.body.value, ensure_ascii=False, separators=(",", ":")
-            ).encode()
+            content["content"] = json.dumps(call.body.value, ensure_ascii=False, separators=(",", ":")).encode()
         elif isinstance(call.body, FormBody):
             content["data"] = dict(call.body.fields)
-            content["files"] = [(f.field, (f.file_name, f.data, f.media_type)) for f in call.body.files]
+            content["files"] = [(f.part, (f.file_name, f.data, f.media_type)) for f in call.body.files]
         extensions = {"trace": _tracer(marks, self._transport.clock)}
-        return self._client.build_request(
-            call.method, call.url, headers=headers, extensions=extensions, **content
-        )
+        return self._client.build_request(call.method, call.url, headers=headers, extensions=extensions, **content)
 
     async def _read(self, response: httpx.Response, progress: _Progress) -> None:
         now_ns, marks = self._transport.clock.now_ns, progress.marks
@@ -201,9 +198,7 @@ class Connection:
                 raise _TooLarge
         marks.ended_ns = marks.chunk_ends[-1][1] if marks.chunk_ends else now_ns()
 
-    def _broken(
-        self, call: WireCall, progress: _Progress, origin_ns: int, kind: FailureKind, message: str
-    ) -> Broken:
+    def _broken(self, call: WireCall, progress: _Progress, origin_ns: int, kind: FailureKind, message: str) -> Broken:
         self._under_way = None
         failure = Failure(kind=kind, message=clean_message(message), http_status=progress.status)
         return Broken(failure, progress.marks, _record(call, progress, origin_ns))
@@ -261,7 +256,9 @@ def _remote_address(response: httpx.Response) -> str | None:
 
 
 def _decoded(body: bytes, headers: httpx.Headers, limit: int) -> bytes:
-    """The body as meant; a server may compress although it was asked not to. Bounded, as a small body can hold a large one."""
+    """The body as meant; a server may compress although it was asked not to. Bounded, as a small body can hold a large
+    one.
+    """
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"gzip", "deflate"}:
         return body

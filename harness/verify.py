@@ -1,4 +1,6 @@
-"""From a delivery to an outcome: decode, check, hash, store, price. Runs on worker threads, after the clock has stopped."""
+"""From a delivery to an outcome: decode, check, hash, store, price. Runs on worker threads, after the clock has
+stopped.
+"""
 
 from __future__ import annotations
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - pydantic reads the annotation
-from decimal import Decimal  # noqa: TC003
+from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from arena.domain.artifact import Artifact  # noqa: TC001
+from arena.domain.artifact import Artifact
 from arena.domain.base import Value
-from arena.domain.failure import Failure  # noqa: TC001
-from arena.domain.timings import Timings  # noqa: TC001
+from arena.domain.failure import Failure
+from arena.domain.timings import Timings
 
 
 class AttemptStatus(StrEnum):
@@ -69,8 +68,8 @@ class Outcome(Value):
     """The end of one attempt: either `failure` is set, or at least one image is there.
 
     `server_ms` are the server's own timings by name, in milliseconds of its clock: only to be compared with each other.
-    `sent_seed` is the seed the server says it used, if it says so. `unsupported` names requested fields that the endpoint
-    cannot be told.
+    `sent_seed` is the seed the server says it used, if it says so. `unsupported` names requested fields that the
+    endpoint cannot be told.
     """
 
     started_at: AwareDatetime
@@ -96,10 +95,3 @@ class Outcome(Value):
     def status(self) -> AttemptStatus:
         """Succeeded when there is no failure."""
         return AttemptStatus.SUCCEEDED if self.failure is None else AttemptStatus.FAILED
-
-
-def assert_aware(moment: datetime) -> datetime:
-    """The moment itself, or ValueError when it has no time zone."""
-    if moment.tzinfo is None:
-        raise ValueError("wall-clock times are aware (UTC); this one has no time zone")
-    return moment

@@ -20,7 +20,7 @@ class Phase(StrEnum):
 
 
 class Selection(Value):
-    """Which prompts of which sets; every condition narrows. `limit` takes the first ones, spread over the categories."""
+    """Which prompts of which sets; every condition narrows. `limit` takes the first, spread over the categories."""
 
     sets: tuple[str, ...] = Field(min_length=1)
     ids: tuple[str, ...] = ()
@@ -100,6 +100,4 @@ class Trial(Value):
     repetition: int = Field(ge=0)
     phase: Phase
     seed: int | None
-    due_ns: int | None = Field(
-        default=None, ge=0, description="since the start of the run; None in a closed loop"
-    )
+    due_ns: int | None = Field(default=None, ge=0, description="since the start of the run; None in a closed loop")

@@ -33,9 +33,7 @@ class Prompt(Value):
     def model_post_init(self, _context: Any, /) -> None:
         """An edit names its source images, and only an edit does."""
         if bool(self.sources) != (self.mode is Mode.EDIT):
-            raise ValueError(
-                "an edit prompt names its source images in `sources`, and only an edit prompt does"
-            )
+            raise ValueError("an edit prompt names its source images in `sources`, and only an edit prompt does")
 
     @property
     def sha256(self) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, Field
 
 from arena.domain.base import Value
-from arena.domain.plan import Plan  # noqa: TC001
+from arena.domain.plan import Plan
 
 
 class RunStatus(StrEnum):

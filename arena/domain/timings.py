@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from pydantic import Field
@@ -12,10 +13,10 @@ from arena.domain.base import Value
 class Timings(Value):
     """Marks of one attempt; every mark is nanoseconds since `sent`, and None when it was not reached.
 
-    `lateness_ns` is sent − scheduled under a timed load: our own delay, never the provider's. `slot_wait_ns` is the time
-    spent waiting for the endpoint's own limits. `connected_ns` is None on a warm connection. `accepted_ns` is the first
-    byte of the answer to the submitting call, `result_ns` the first byte of the answer that carries the image or its
-    address, `result_end_ns` the last byte of that answer. The image bytes are those of the inline payload or of the
+    `lateness_ns` is sent − scheduled under a timed load: our own delay, never the provider's. `slot_wait_ns` is the
+    time spent waiting for the endpoint's own limits. `connected_ns` is None on a warm connection. `accepted_ns` is the
+    first byte of the answer to the submitting call, `result_ns` the first byte of the answer that carries the image or
+    its address, `result_end_ns` the last byte of that answer. The image bytes are those of the inline payload or of the
     download. For polled jobs the true end lies between `last_pending_ns` and `first_done_ns`.
     """
 
@@ -44,7 +45,7 @@ class Timings(Value):
             ("ended", self.ended_ns),
         ]
         reached = [(name, mark) for name, mark in order if mark is not None]
-        for (earlier, a), (later, b) in zip(reached, reached[1:], strict=False):
+        for (earlier, a), (later, b) in pairwise(reached):
             if a > b:
                 raise ValueError(f"{later} ({b} ns) lies before {earlier} ({a} ns)")
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value with its count and, where it can be had, its 95 % interval. None means unknown or withheld, never zero."""
+    """A value with its count and, where it can be had, its 95 % interval. None is unknown or withheld, never zero."""
 
     value: float | None
     n: int

@@ -1,7 +1,8 @@
 """The figures of the summary, one literal and one function each.
 
-Rows are those of one endpoint with `phase = measure`. A success is an image that was delivered, decodes, and has the size that
-was asked for. Latencies are of successes only; the success rate stands beside them, so that failing fast impresses nobody.
+Rows are those of one endpoint with `phase = measure`. A success is an image that was delivered, decodes, and has the
+size that was asked for. Latencies are of successes only; the success rate stands beside them, so that failing fast
+impresses nobody.
 """
 
 from __future__ import annotations
@@ -98,8 +99,8 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "success_rate", "success", "ratio", "higher",
-        "Images delivered, decodable and of the requested size, over attempts that reached the provider; Wilson interval. "
-        "Refusals by moderation and failures that our side caused are left out and counted apart.",
+        "Images delivered, decodable and of the requested size, over attempts that reached the provider; Wilson "
+        "interval. Refusals by moderation and failures that our side caused are left out and counted apart.",
         success_rate,
     ),
     Metric(
@@ -114,8 +115,8 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "time_to_image_p50_ms", "time to image p50", "ms", "lower",
-        "Median time from sending the request to the last byte of the image itself, downloads and polls included: the one "
-        "latency that is comparable across protocols.",
+        "Median time from sending the request to the last byte of the image itself, downloads and polls included: the "
+        "one latency that is comparable across protocols.",
         time_to_image_p50,
     ),
     Metric(
@@ -125,8 +126,8 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "cost_per_image_usd", "$ / image", "usd", "lower",
-        "All that was charged, failures included where they were charged, over the images delivered as asked. Charges are the "
-        "provider's own figure where it reports one, else the dated price book's.",
+        "All that was charged, failures included where they were charged, over the images delivered as asked. Charges "
+        "are the provider's own figure where it reports one, else the dated price book's.",
         cost_per_image,
     ),
     Metric(
@@ -136,7 +137,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "images_per_minute", "images / min", "1/min", "higher",
-        "Images delivered as asked, over the time from the first request sent to the last one ended, at the load of the plan.",
+        "Images delivered as asked, over the time from the first request sent to the last one ended, at the plan's load.",
         images_per_minute,
     ),
 )  # fmt: skip

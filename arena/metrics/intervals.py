@@ -1,7 +1,7 @@
 """Distribution-free intervals for quantiles, and the Wilson interval for rates; all two-sided 95 %.
 
-No figure is shown that its sample cannot carry: a p95 needs 20 values, and its interval needs 59, because with fewer not even
-the largest value lies above the true p95 with 95 % certainty (0.95^58 > 0.05).
+No figure is shown that its sample cannot carry: a p95 needs 20 values, and its interval needs 59, because with fewer
+not even the largest value lies above the true p95 with 95 % certainty (0.95^58 > 0.05).
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ def wilson(successes: int, n: int) -> Figure:
 
 
 def smallest_n_for_value(q: float) -> int:
-    """How many values a quantile needs before it is shown: one expected beyond it (20 for p95, 100 for p99, 1 for p50)."""
+    """How many values a quantile needs before it is shown: one expected beyond it (20 for p95, 100 for p99)."""
     return 1 if q == 0.5 else math.ceil(round(1 / min(q, 1 - q), 9))
 
 
 def quantile(values: Sequence[float], q: float) -> Figure:
     """A quantile with an order-statistic interval (Hahn & Meeker 1991, §5.2).
 
-    The value interpolates linearly between order statistics (Hyndman & Fan 1996, type 7, as numpy does); the interval is a
-    pair of order statistics around it that covers the true quantile of any continuous law with at least 95 %. Its ends are
-    values that were measured. It is withheld when no such pair exists.
+    The value interpolates linearly between order statistics (Hyndman & Fan 1996, type 7, as numpy does); the interval
+    is a pair of order statistics around it that covers the true quantile of any continuous law with at least 95 %. Its
+    ends are values that were measured. It is withheld when no such pair exists.
     """
     import numpy as np
 
@@ -57,8 +57,8 @@ def quantile(values: Sequence[float], q: float) -> Figure:
 def order_statistic_ranks(n: int, q: float) -> tuple[int, int] | None:
     """Ranks (1…n) of the two order statistics that bound the q-quantile with at least 95 % confidence, or None.
 
-    The number of values below the true quantile is binomial(n, q), so P(X_(l) <= quantile < X_(u)) = F(u - 1) - F(l - 1).
-    Starting from the pair with equal tails, a missing tail is made up for by the other one.
+    The number of values below the true quantile is binomial(n, q), so P(X_(l) <= quantile < X_(u)) = F(u - 1) - F(l -
+    1). Starting from the pair with equal tails, a missing tail is made up for by the other one.
     """
     import numpy as np
     from scipy.special import bdtr

@@ -1,0 +1,1 @@
+"""The one place behind terminal, files and app: summary and export."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -16,8 +15,11 @@ from arena.reports.summary import flat_rows, summarize
 from arena.store import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import pandas as pd
-    from sqlalchemy import Connection
+
+    from arena.store.engine import Connection
 
 SUMMARY_SCHEMA_VERSION = 1
 
@@ -37,9 +39,7 @@ class Table(StrEnum):
     SUMMARY = "summary"
 
 
-def export(
-    connection: Connection, table: Table, run_id: str | None, file_format: FileFormat, out: Path | None
-) -> int:
+def export(connection: Connection, table: Table, run_id: str | None, file_format: FileFormat, out: Path | None) -> int:
     """Write a table, of one run or of all, to a file or (None) to stdout; returns how many rows were written.
 
     A file appears whole or not at all. ConfigError for Parquet to stdout, StoreError if the file cannot be written.
@@ -47,9 +47,7 @@ def export(
     frames = _frames(connection, table, run_id)
     if out is None:
         if file_format is FileFormat.PARQUET:
-            raise ConfigError(
-                "--format parquet needs --out FILE: it cannot be written to a terminal or a pipe"
-            )
+            raise ConfigError("--format parquet needs --out FILE: it cannot be written to a terminal or a pipe")
         return _write_text(frames, file_format, sys.stdout)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -94,9 +92,7 @@ def _write_text(frames: Iterable[pd.DataFrame], file_format: FileFormat, file: T
         if file_format is FileFormat.CSV:
             frame.to_csv(file, index=False, header=index == 0, lineterminator="\n")
         elif len(frame):
-            frame.to_json(
-                file, orient="records", lines=True, date_format="iso", date_unit="us", double_precision=15
-            )
+            frame.to_json(file, orient="records", lines=True, date_format="iso", date_unit="us", double_precision=15)
         count += len(frame)
     return count
 

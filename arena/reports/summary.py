@@ -69,8 +69,7 @@ def _summarize_endpoint(endpoint: str, simulated: bool, rows: pd.DataFrame) -> E
         simulated=simulated,
         figures={metric.name: metric.compute(rows) for metric in METRICS},
         failures={
-            str(kind): int(count)
-            for kind, count in sorted(failures.items(), key=lambda kv: (-kv[1], str(kv[0])))
+            str(kind): int(count) for kind, count in sorted(failures.items(), key=lambda kv: (-kv[1], str(kv[0])))
         },
         unknown=int((rows["status"] == "unknown").sum()),
     )
@@ -145,8 +144,7 @@ def as_json(summaries: Sequence[EndpointSummary]) -> list[dict[str, Any]]:
             "simulated": s.simulated,
             "unknown": s.unknown,
             "figures": {
-                name: {"value": f.value, "n": f.n, "low": f.low, "high": f.high}
-                for name, f in s.figures.items()
+                name: {"value": f.value, "n": f.n, "low": f.low, "high": f.high} for name, f in s.figures.items()
             },
             "failures": s.failures,
         }

@@ -1,4 +1,4 @@
-"""Images on disk, each once, named by the SHA-256 of their bytes; written so that a crash leaves a whole file or none."""
+"""Images on disk, each once, named by the SHA-256 of their bytes; a crash leaves a whole file or none."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ class BlobStore:
             try:
                 self._write(path, data)
             except OSError as error:
-                raise StoreError(
-                    f"the image directory {self._root} cannot be written: {error.strerror}"
-                ) from error
+                raise StoreError(f"the image directory {self._root} cannot be written: {error.strerror}") from error
         return sha256
 
     def get(self, sha256: str) -> bytes:

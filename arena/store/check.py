@@ -23,8 +23,7 @@ def check(database: Database, images_dir: Path) -> list[str]:
         if connection.dialect.name == "sqlite":
             _check_sqlite(connection)
         counts = {
-            t.name: connection.execute(sa.select(sa.func.count()).select_from(t)).scalar_one()
-            for t in (RUN, ATTEMPT)
+            t.name: connection.execute(sa.select(sa.func.count()).select_from(t)).scalar_one() for t in (RUN, ATTEMPT)
         }
         images = connection.execute(sa.select(ARTIFACT.c.sha256, ARTIFACT.c.size_bytes)).all()
     for sha256, size_bytes in images:
@@ -32,9 +31,7 @@ def check(database: Database, images_dir: Path) -> list[str]:
         if not path.is_file():
             raise StoreError(f"the image {path} is recorded but missing; restore data/images from a backup")
         if path.stat().st_size != size_bytes:
-            raise StoreError(
-                f"the image {path} has {path.stat().st_size} bytes where {size_bytes} are recorded"
-            )
+            raise StoreError(f"the image {path} has {path.stat().st_size} bytes where {size_bytes} are recorded")
     return [
         "the schema is current",
         f"{counts['run']} runs, {counts['attempt']} attempts: the database is sound",
@@ -48,6 +45,4 @@ def _check_sqlite(connection: sa.Connection) -> None:
         raise StoreError(f"the database is damaged ({verdict}); restore it from a backup")
     orphan = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
     if orphan is not None:
-        raise StoreError(
-            f"the database is damaged: a row of {orphan[0]} refers to a missing row of {orphan[2]}"
-        )
+        raise StoreError(f"the database is damaged: a row of {orphan[0]} refers to a missing row of {orphan[2]}")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy import Connection as Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from arena.errors import ConfigError, StoreError
@@ -48,8 +49,8 @@ class Database:
 def open_database(settings: Settings, *, create: bool = False) -> Database:
     """The settings' database, at the current schema.
 
-    With `create` a missing or empty database is made. StoreError if there is none, if it is older (names the command that
-    upgrades it), newer (names what to upgrade), or cannot be reached.
+    With `create` a missing or empty database is made. StoreError if there is none, if it is older (names the command
+    that upgrades it), newer (names what to upgrade), or cannot be reached.
     """
     engine = connect(settings, create=create)
     with translated(engine):
@@ -82,19 +83,13 @@ def connect(settings: Settings, *, create: bool) -> sa.Engine:
                 f"ARENA_DATABASE_URL: {url.get_backend_name()} is not supported; use sqlite or postgresql"
             )
         arguments = (
-            {"timeout": BUSY_TIMEOUT_MS / 1000}
-            if url.get_backend_name() == "sqlite"
-            else {"connect_timeout": 10}
+            {"timeout": BUSY_TIMEOUT_MS / 1000} if url.get_backend_name() == "sqlite" else {"connect_timeout": 10}
         )
         engine = sa.create_engine(url, connect_args=arguments)
     except (ArgumentError, NoSuchModuleError):
-        raise ConfigError(
-            "ARENA_DATABASE_URL: is no database URL; write sqlite:///PATH or postgresql://…"
-        ) from None
+        raise ConfigError("ARENA_DATABASE_URL: is no database URL; write sqlite:///PATH or postgresql://…") from None
     except ModuleNotFoundError:
-        raise ConfigError(
-            "ARENA_DATABASE_URL: PostgreSQL needs `pip install 'provider-arena[postgres]'`"
-        ) from None
+        raise ConfigError("ARENA_DATABASE_URL: PostgreSQL needs `pip install 'provider-arena[postgres]'`") from None
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine)
     return engine
@@ -103,9 +98,7 @@ def connect(settings: Settings, *, create: bool) -> sa.Engine:
 def where(engine: sa.Engine) -> str:
     """The database's address without its password."""
     url = engine.url
-    return (
-        str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
-    )
+    return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
 
 
 @contextmanager
@@ -117,9 +110,7 @@ def translated(engine: sa.Engine) -> Iterator[None]:
         raise StoreError(f"the database {where(engine)} cannot be used: {_first_line(error)}") from error
     except DBAPIError as error:
         if "malformed" in str(error.orig) or "not a database" in str(error.orig):
-            message = (
-                f"the database {where(engine)} is damaged: {_first_line(error)}; restore it from a backup"
-            )
+            message = f"the database {where(engine)} is damaged: {_first_line(error)}; restore it from a backup"
             raise StoreError(message) from error
         raise
 

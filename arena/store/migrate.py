@@ -1,4 +1,4 @@
-"""The schema's version: what it is, what it should be, and the way up. Migrations are Alembic scripts beside this file."""
+"""The schema's version: what it is, what it should be, and the way up (Alembic scripts beside this file)."""
 
 from __future__ import annotations
 

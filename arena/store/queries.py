@@ -1,10 +1,9 @@
-"""What is read, as data frames with documented columns. Units are in the names; a missing value is missing, never zero."""
+"""What is read, as data frames with documented columns. Units are in the names; missing is missing, never zero."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import sqlalchemy as sa
@@ -15,6 +14,8 @@ from arena.store.runs import ARTIFACT, ATTEMPT, CALL, IMAGE, PROMPT, RUN, RUN_EN
 from arena.units import NANO_USD_PER_USD, NS_PER_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection
 
 OUTCOME_SCHEMA_VERSION = 1
@@ -72,7 +73,9 @@ OUTCOME_COLUMNS: dict[str, str] = {
     "image_height_px": "Int64",
     "image_bytes": "Int64",
 }
-"""Columns of an outcome row and their pandas types. `server_ms` and `unsupported` are JSON; `image_*` is the first image."""
+"""Columns of an outcome row and their pandas types. `server_ms` and `unsupported` are JSON; `image_*` is the first
+image.
+"""
 
 _NS_COLUMNS = {
     "lateness_ms": "lateness_ns",
@@ -112,7 +115,9 @@ def outcome_chunks(connection: Connection, run_id: str | None = None) -> Iterato
 
 def _outcome_query(run_id: str | None) -> sa.Select[tuple[object, ...]]:
     first_image = (IMAGE.c.attempt_id == ATTEMPT.c.id) & (IMAGE.c.position == 0)
-    image_count = sa.select(sa.func.count()).where(IMAGE.c.attempt_id == ATTEMPT.c.id).correlate(ATTEMPT).scalar_subquery()
+    image_count = (
+        sa.select(sa.func.count()).where(IMAGE.c.attempt_id == ATTEMPT.c.id).correlate(ATTEMPT).scalar_subquery()
+    )
     endpoint = (RUN_ENDPOINT.c.run_id == TRIAL.c.run_id) & (RUN_ENDPOINT.c.endpoint_id == TRIAL.c.endpoint_id)
     prompt = (PROMPT.c.id == TRIAL.c.prompt_id) & (PROMPT.c.sha256 == TRIAL.c.prompt_sha256)
     query = (
@@ -181,18 +186,21 @@ def _outcome_frame(raw: pd.DataFrame) -> pd.DataFrame:
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """A frame with exactly the outcome columns, in order, with their types: also for rows read back from a file."""
-    typed_columns = {}
-    for name, kind in OUTCOME_COLUMNS.items():
-        column = frame[name]
-        if kind.startswith("datetime"):
-            typed_columns[name] = pd.to_datetime(column, utc=True, format="ISO8601").astype(kind)
-        elif kind == "bool":
-            typed_columns[name] = column.astype(bool)
-        elif kind in {"Int64", "Float64"}:
-            typed_columns[name] = pd.to_numeric(column).astype(kind)
-        else:
-            typed_columns[name] = column.astype(kind)
-    return pd.DataFrame(typed_columns)
+    return pd.DataFrame({name: _typed_column(frame[name], kind) for name, kind in OUTCOME_COLUMNS.items()})
+
+
+def _typed_column(column: pd.Series[Any], kind: str) -> pd.Series[Any]:
+    if kind.startswith("datetime"):
+        return pd.to_datetime(column, utc=True, format="ISO8601").astype("datetime64[us, UTC]")
+    match kind:
+        case "bool":
+            return column.astype("bool")
+        case "Int64":
+            return pd.to_numeric(column).astype("Int64")
+        case "Float64":
+            return pd.to_numeric(column).astype("Float64")
+        case _:
+            return column.astype("string")
 
 
 def calls(connection: Connection, run_id: str, trial: int) -> pd.DataFrame:
@@ -205,9 +213,7 @@ def calls(connection: Connection, run_id: str, trial: int) -> pd.DataFrame:
         .order_by(ATTEMPT.c.number, CALL.c.position)
     )
     result = connection.execute(query)
-    return pd.DataFrame([tuple(row) for row in result], columns=list(result.keys())).drop(
-        columns="attempt_id"
-    )
+    return pd.DataFrame([tuple(row) for row in result], columns=list(result.keys())).drop(columns="attempt_id")
 
 
 def run_overview(connection: Connection, limit: int | None = None) -> pd.DataFrame:

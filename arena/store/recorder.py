@@ -1,27 +1,25 @@
 """The single writer: one thread, one connection, one transaction for whatever has queued up meanwhile.
 
 Who calls it: the runner, from the event loop, for intents and outcomes. A returned future resolves once the write is
-committed, so awaiting it is what makes "durable before acknowledged" true. There is no artificial delay: a lone write is
-committed at once, and under load the time of one commit gathers the next batch.
+committed, so awaiting it is what makes "durable before acknowledged" true. There is no artificial delay: a lone write
+is committed at once, and under load the time of one commit gathers the next batch.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection as SqlConnection
-
 from arena.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
-    from arena.store.engine import Database
+    from arena.store.engine import Connection, Database
 
 T = TypeVar("T")
 BATCH_LIMIT = 500
@@ -29,12 +27,12 @@ BATCH_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    apply: Callable[[SqlConnection], Any]
+    apply: Callable[[Connection], Any]
     done: Future[Any]
 
 
 class Recorder:
-    """Owns all writes of one run. Use it as a context manager: leaving it commits what is queued and ends the thread."""
+    """Owns all writes of one run. A context manager: leaving it commits what is queued and ends the thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -55,7 +53,7 @@ class Recorder:
             self._queue.put(None)
         self._thread.join()
 
-    def submit(self, apply: Callable[[SqlConnection], T]) -> Future[T]:
+    def submit(self, apply: Callable[[Connection], T]) -> Future[T]:
         """Queue one write; the future holds its result once it is committed, or what made it fail."""
         done: Future[T] = Future()
         with self._closing:

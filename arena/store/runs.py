@@ -77,9 +77,7 @@ def create_run(
     """Write a run with everything that it will do, before it does any of it."""
     now = datetime.now(UTC)
     connection.execute(RUN.insert(), mapping.run_row(run, owner, now))
-    connection.execute(
-        RUN_ENDPOINT.insert(), [mapping.run_endpoint_row(run.id, e, card) for e, card in endpoints]
-    )
+    connection.execute(RUN_ENDPOINT.insert(), [mapping.run_endpoint_row(run.id, e, card) for e, card in endpoints])
     insert_ignore(connection, PROMPT, [mapping.prompt_row(p) for p in prompts.values()])
     connection.execute(TRIAL.insert(), [mapping.trial_row(run, t, prompts[t.prompt_id]) for t in trials])
     return stored_trials(connection, run.id)
@@ -87,9 +85,7 @@ def create_run(
 
 def stored_trials(connection: Connection, run_id: str) -> list[StoredTrial]:
     """All trials of a run, in order."""
-    rows = connection.execute(
-        sa.select(TRIAL).where(TRIAL.c.run_id == run_id).order_by(TRIAL.c.seq)
-    ).mappings()
+    rows = connection.execute(sa.select(TRIAL).where(TRIAL.c.run_id == run_id).order_by(TRIAL.c.seq)).mappings()
     return [
         StoredTrial(
             row["id"],
@@ -109,30 +105,24 @@ def stored_trials(connection: Connection, run_id: str) -> list[StoredTrial]:
 
 def get_run(connection: Connection, run_id: str) -> Run:
     """A run by id or by an unambiguous beginning or end of it, or `last`; UnknownNameError if there is none."""
-    ids = (
-        connection.execute(sa.select(RUN.c.id).order_by(RUN.c.created_at.desc(), RUN.c.id.desc()))
-        .scalars()
-        .all()
-    )
+    ids = connection.execute(sa.select(RUN.c.id).order_by(RUN.c.created_at.desc(), RUN.c.id.desc())).scalars().all()
     if run_id == "last" and ids:
         found = [ids[0]]
     else:
         exact = [i for i in ids if i == run_id]
         found = exact or [i for i in ids if i.startswith(run_id) or i.endswith(run_id)]
     if len(found) > 1:
-        raise ConfigError(
-            f"run {run_id!r} is ambiguous: it may be any of {len(found)} runs; see `arena runs ls`"
-        )
+        raise ConfigError(f"run {run_id!r} is ambiguous: it may be any of {len(found)} runs; see `arena runs ls`")
     if not found:
         raise UnknownNameError("run", run_id, ids[:50], "`arena runs ls` lists them")
     row = connection.execute(sa.select(RUN).where(RUN.c.id == found[0])).mappings().one()
-    return mapping.run_from_row(row)
+    return mapping.run_from_row(dict(row))
 
 
 def list_runs(connection: Connection, limit: int | None = None) -> list[Run]:
     """Runs, newest first."""
     query = sa.select(RUN).order_by(RUN.c.created_at.desc(), RUN.c.id.desc()).limit(limit)
-    return [mapping.run_from_row(row) for row in connection.execute(query).mappings()]
+    return [mapping.run_from_row(dict(row)) for row in connection.execute(query).mappings()]
 
 
 def run_endpoints(connection: Connection, run_id: str) -> list[tuple[Endpoint, PriceCard | None]]:
@@ -149,15 +139,10 @@ def run_endpoints(connection: Connection, run_id: str) -> list[tuple[Endpoint, P
 
 def run_prompts(connection: Connection, run_id: str) -> dict[str, Prompt]:
     """The prompts of a run as they were when it was made, by id."""
-    used = (
-        sa.select(TRIAL.c.prompt_id, TRIAL.c.prompt_sha256)
-        .where(TRIAL.c.run_id == run_id)
-        .distinct()
-        .subquery()
-    )
+    used = sa.select(TRIAL.c.prompt_id, TRIAL.c.prompt_sha256).where(TRIAL.c.run_id == run_id).distinct().subquery()
     same = (used.c.prompt_id == PROMPT.c.id) & (used.c.prompt_sha256 == PROMPT.c.sha256)
     rows = connection.execute(sa.select(PROMPT).join(used, same)).mappings()
-    return {row["id"]: mapping.prompt_from_row(row) for row in rows}
+    return {row["id"]: mapping.prompt_from_row(dict(row)) for row in rows}
 
 
 def claim_run(connection: Connection, run_id: str, owner: str) -> int:
@@ -167,9 +152,7 @@ def claim_run(connection: Connection, run_id: str, owner: str) -> int:
     """
     row = connection.execute(sa.select(RUN).where(RUN.c.id == run_id).with_for_update()).mappings().one()
     if row["status"] == RunStatus.RUNNING and _alive(row["owner"], row["heartbeat_at"]):
-        raise RunBusyError(
-            f"run {run_id} is being executed by {row['owner']}; wait for it, or stop that process"
-        )
+        raise RunBusyError(f"run {run_id} is being executed by {row['owner']}; wait for it, or stop that process")
     connection.execute(
         RUN.update()
         .where(RUN.c.id == run_id)
@@ -227,9 +210,7 @@ def write_intent(connection: Connection, trial_id: int, number: int, *, simulate
 def write_outcome(connection: Connection, attempt_id: int, outcome: Outcome) -> None:
     """Replace an attempt's intent by its outcome, with its images and calls."""
     pending = (ATTEMPT.c.id == attempt_id) & (ATTEMPT.c.status == AttemptStatus.INTENDED)
-    updated = connection.execute(
-        ATTEMPT.update().where(pending).values(mapping.outcome_row(outcome))
-    ).rowcount
+    updated = connection.execute(ATTEMPT.update().where(pending).values(mapping.outcome_row(outcome))).rowcount
     if updated != 1:
         raise RuntimeError(f"attempt {attempt_id} already has an outcome")
     if outcome.images:

@@ -1,7 +1,8 @@
 """The command line: one noun a file. Importing it loads neither pandas nor torch nor streamlit; commands import on use.
 
 Exit codes: 0 done; 1 done, but below `--fail-under`; 2 something to change in what was given, and nothing was fired;
-3 stopped by the budget; 4 stopped by an error of ours on the way, what was finished is stored; 70 a bug; 130 interrupted.
+3 stopped by the budget; 4 stopped by an error of ours on the way, what was finished is stored; 70 a bug; 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def _print_version(wanted: bool) -> None:
 def options(
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    version: Annotated[  # noqa: ARG001 - handled by its callback
+    version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and end."),
     ] = False,
@@ -64,13 +65,11 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
     except Exception as error:  # noqa: BLE001 - the outermost boundary
-        _fail(
-            f"this is a bug: {type(error).__name__}: {error}; run it again with `arena --debug …`", EXIT_BUG
-        )
+        _fail(f"this is a bug: {type(error).__name__}: {error}; run it again with `arena --debug …`", EXIT_BUG)
 
 
 def _fail(message: str, code: int) -> None:
     if os.environ.get("ARENA_DEBUG"):
-        raise  # noqa: PLE0704 - called from except blocks only
+        raise
     typer.echo(f"arena: {message}", err=True)
     raise SystemExit(code) from None

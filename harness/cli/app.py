@@ -21,9 +21,7 @@ def app(
 ) -> None:
     """Open the app over what was measured."""
     if util.find_spec("streamlit") is None:
-        raise ConfigError(
-            "the app needs Streamlit; `pip install 'provider-arena[app]'`, or `make demo APP=1`"
-        )
+        raise ConfigError("the app needs Streamlit; `pip install 'provider-arena[app]'`, or `make demo APP=1`")
     package = util.find_spec("dashboards")
     if package is None or package.origin is None:
         raise ConfigError("the dashboards are not installed beside this command; reinstall provider-arena")

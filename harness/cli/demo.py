@@ -21,9 +21,7 @@ LOCAL_ENDPOINT, TINY_ENDPOINT = "local/flux.2-klein-4b", "local/tiny-flux.2-klei
 
 def demo(
     *,
-    local: Annotated[
-        bool, typer.Option("--local", help="Add a diffusion pipeline that runs on this machine.")
-    ] = False,
+    local: Annotated[bool, typer.Option("--local", help="Add a diffusion pipeline that runs on this machine.")] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Measure again, although there is a finished demo run.")
     ] = False,
@@ -44,7 +42,8 @@ def demo(
             _measure(database, settings, servers, environ, extra)
     say("")
     say(
-        "next: `make demo APP=1` (or `arena app`) opens the app over these results; the README shows the first run with keys"
+        "next: `make demo APP=1` (or `arena app`) opens the app over these results; "
+        "the README shows the first run with keys"
     )
 
 
@@ -63,13 +62,11 @@ def _local_endpoint(servers: ExitStack, environ: dict[str, str], *, wanted: bool
 
     tiny = not _weights_are_here()
     say(
-        "local: starting a tiny pipeline with random weights (nothing is downloaded; `arena local serve` loads the real one)"
+        "local: starting a tiny pipeline with random weights; nothing is downloaded (`arena local serve` loads the real one)"
         if tiny
         else "local: loading FLUX.2 [klein] 4B from the cache"
     )
-    environ["ARENA_LOCAL_URL"] = servers.enter_context(
-        background(LocalSettings(tiny=tiny, local_files_only=True))
-    )
+    environ["ARENA_LOCAL_URL"] = servers.enter_context(background(LocalSettings(tiny=tiny, local_files_only=True)))
     return (TINY_ENDPOINT if tiny else LOCAL_ENDPOINT,)
 
 
@@ -80,9 +77,7 @@ def _weights_are_here() -> bool:
 
     from harness.cli.local import DEFAULT_MODEL
 
-    return torch.cuda.is_available() and isinstance(
-        try_to_load_from_cache(DEFAULT_MODEL, "model_index.json"), str
-    )
+    return torch.cuda.is_available() and isinstance(try_to_load_from_cache(DEFAULT_MODEL, "model_index.json"), str)
 
 
 def _prepared(environ: dict[str, str], extra: tuple[str, ...]) -> Prepared:
@@ -121,14 +116,13 @@ def _measure(
     environ: dict[str, str],
     extra: tuple[str, ...],
 ) -> None:
+    from arena.domain.run import RunStatus
     from harness.cli.plan import print_estimate
     from harness.cli.run import EXIT_INTERRUPTED, fire
     from harness.plan import estimate
     from harness.session import create
     from harness.sim.contender import load_contenders
     from harness.sim.process import background
-
-    from arena.domain.run import RunStatus
 
     environ["ARENA_SIM_URL"] = servers.enter_context(background(load_contenders()))
     prepared = _prepared(environ, extra)

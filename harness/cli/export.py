@@ -32,9 +32,7 @@ def export(
         str | None, typer.Argument(help="A run id, part of one, or `last`; all runs if none is named.")
     ] = None,
     *,
-    table: Annotated[
-        What, typer.Option("--table", help="Every attempt, or figures by endpoint.")
-    ] = What.outcomes,
+    table: Annotated[What, typer.Option("--table", help="Every attempt, or figures by endpoint.")] = What.outcomes,
     file_format: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.csv,
     out: Annotated[
         Path | None, typer.Option("--out", help="A file; `-` for stdout; data/exports/ if not given.")

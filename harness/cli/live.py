@@ -50,9 +50,7 @@ def table(progress: Progress) -> Table:
     title = f"{progress.ended}/{progress.planned} done · spent at most {format_usd(progress.spent_usd)}"
     shown = Table(title=title, title_justify="left", pad_edge=False, header_style="bold", expand=False)
     for name in ("endpoint", "done", "success", "p50", "p95", "in flight", "last failure"):
-        shown.add_column(
-            name, justify="left" if name in {"endpoint", "last failure"} else "right", no_wrap=True
-        )
+        shown.add_column(name, justify="left" if name in {"endpoint", "last failure"} else "right", no_wrap=True)
     for endpoint_id, state in progress.endpoints.items():
         shown.add_row(endpoint_id, *_cells(state))
     return shown

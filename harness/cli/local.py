@@ -26,26 +26,18 @@ def serve(
     *,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8702,
-    model: Annotated[
-        str, typer.Option("--model", help="A model id, or a directory with weights.")
-    ] = DEFAULT_MODEL,
+    model: Annotated[str, typer.Option("--model", help="A model id, or a directory with weights.")] = DEFAULT_MODEL,
     revision: Annotated[str | None, typer.Option("--revision", help="A commit or tag of the model.")] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cuda, cuda:1, mps or cpu.")] = "auto",
     dtype: Annotated[str, typer.Option("--dtype", help="auto, bfloat16, float16 or float32.")] = "auto",
-    steps: Annotated[
-        int, typer.Option("--steps", min=1, help="Denoising steps where a request names none.")
-    ] = 4,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Denoising steps where a request names none.")] = 4,
     max_queue: Annotated[
         int, typer.Option("--max-queue", min=1, help="Requests that may wait; more are refused.")
     ] = 16,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Never download; use the cache or fail.")
-    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Never download; use the cache or fail.")] = False,
     tiny: Annotated[
         bool,
-        typer.Option(
-            "--tiny", help="A tiny pipeline with random weights, without any download; marked as simulated."
-        ),
+        typer.Option("--tiny", help="A tiny pipeline with random weights, without any download; marked as simulated."),
     ] = False,
 ) -> None:
     """Load the pipeline and serve it until interrupted."""

@@ -50,9 +50,7 @@ def print_estimate(console: Console, prepared: Prepared, expected: Estimate) -> 
 
     from arena.units import format_duration_s, format_usd
 
-    table = Table(
-        title=f"plan {prepared.plan.name}", title_justify="left", pad_edge=False, header_style="bold"
-    )
+    table = Table(title=f"plan {prepared.plan.name}", title_justify="left", pad_edge=False, header_style="bold")
     for name in ("endpoint", "model", "calls", "in flight", "worst case", "price from", "key"):
         table.add_column(name, justify="right" if name in {"calls", "in flight", "worst case"} else "left")
     for row in _rows(prepared, expected):

@@ -47,9 +47,7 @@ def ls(
     for row in rows:
         text = str(row["text"])
         short = text if len(text) <= 90 else text[:89] + "…"
-        table.add_row(
-            str(row["set"]), str(row["id"]), str(row["category"]), str(row["clip_tokens"]), escape(short)
-        )
+        table.add_row(str(row["set"]), str(row["id"]), str(row["category"]), str(row["clip_tokens"]), escape(short))
     out().print(table)
 
 

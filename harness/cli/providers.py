@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import typer
 
@@ -24,7 +25,7 @@ def ls(*, as_json: Json = False) -> None:
 
     found = catalog()
     book = found.prices()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for endpoint in found.endpoints().values():
         card = book.card(endpoint.id, today())
         rows.append(
@@ -53,13 +54,10 @@ def ls(*, as_json: Json = False) -> None:
         table.add_column(name)
     for row in rows:
         key = (
-            "none needed"
-            if row["key_env"] is None
-            else f"{row['key_env']} ({'set' if row['key_set'] else 'not set'})"
+            "none needed" if row["key_env"] is None else f"{row['key_env']} ({'set' if row['key_set'] else 'not set'})"
         )
         prices = [
-            format_usd(row[p]) if row[p] or row["price_from"] is None else "–"
-            for p in ("per_image_usd", "per_mp_usd")
+            format_usd(row[p]) if row[p] or row["price_from"] is None else "–" for p in ("per_image_usd", "per_mp_usd")
         ]
         name = f"{row['endpoint']}{' (simulated)' if row['simulated'] else ''}"
         table.add_row(name, row["protocol"], row["model"], " ".join(row["modes"]), *prices, key)

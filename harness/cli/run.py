@@ -31,15 +31,9 @@ def run(
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="RUN", help="Finish a run; fires nothing twice.")
     ] = None,
-    only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="ENDPOINT", help="These endpoints only.")
-    ] = None,
-    repeat: Annotated[
-        int | None, typer.Option("--repeat", min=1, help="Repetitions, instead of the plan's.")
-    ] = None,
-    budget: Annotated[
-        float | None, typer.Option("--budget", metavar="USD", min=0, help="Never spend more.")
-    ] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="ENDPOINT", help="These endpoints only.")] = None,
+    repeat: Annotated[int | None, typer.Option("--repeat", min=1, help="Repetitions, instead of the plan's.")] = None,
+    budget: Annotated[float | None, typer.Option("--budget", metavar="USD", min=0, help="Never spend more.")] = None,
     fail_under: Annotated[
         float | None,
         typer.Option("--fail-under", min=0, max=1, help="Exit 1 if a success rate is below this."),
@@ -91,15 +85,11 @@ def _agree(prepared: Prepared, budget_usd: Decimal | None, *, yes: bool) -> None
     check_keys(prepared, os.environ)
     print_estimate(console.err(), prepared, expected)
     if budget_usd is not None and budget_usd < expected.worst_case_usd:
-        say(
-            f"the budget of {format_usd(budget_usd)} may not pay for all of it; the run stops before passing it"
-        )
+        say(f"the budget of {format_usd(budget_usd)} may not pay for all of it; the run stops before passing it")
     console.confirm("Fire?", yes=yes)
 
 
-def _created(
-    database: Database, prepared: Prepared, settings: Settings, budget_usd: Decimal | None
-) -> Session:
+def _created(database: Database, prepared: Prepared, settings: Settings, budget_usd: Decimal | None) -> Session:
     from harness.session import create
 
     session = create(database, prepared, settings, budget_usd)
@@ -107,9 +97,7 @@ def _created(
     return session
 
 
-def _resumed(
-    database: Database, catalog: Catalog, run_id: str, budget_usd: Decimal | None, *, yes: bool
-) -> Session:
+def _resumed(database: Database, catalog: Catalog, run_id: str, budget_usd: Decimal | None, *, yes: bool) -> Session:
     from arena.errors import ArenaError
     from harness.plan import check_keys, estimate
     from harness.session import release, resume
@@ -119,8 +107,8 @@ def _resumed(
         check_keys(session.prepared, os.environ)
         if session.became_unknown:
             say(
-                f"{session.became_unknown} requests were in flight when the run was cut off; they stay unknown and are not "
-                "fired again"
+                f"{session.became_unknown} requests were in flight when the run was cut off; they stay unknown "
+                "and are not fired again"
             )
         say(f"run {session.run.id}: {estimate(session.prepared).calls} calls are left")
         console.confirm("Fire them?", yes=yes)
@@ -161,9 +149,7 @@ def fire(database: Database, settings: Settings, session: Session, *, as_json: b
     return status
 
 
-async def _executed(
-    database: Database, settings: Settings, session: Session, progress: Progress
-) -> RunStatus:
+async def _executed(database: Database, settings: Settings, session: Session, progress: Progress) -> RunStatus:
     """Execute; Ctrl-C once stops issuing and waits for what is open, twice lets go of that, too."""
     import anyio
 
@@ -213,8 +199,7 @@ def _exit_code(database: Database, session: Session, status: RunStatus, fail_und
 
         with database.read() as connection:
             rates = {
-                s.endpoint: s.figures["success_rate"].value
-                for s in summarize(outcomes(connection, session.run.id))
+                s.endpoint: s.figures["success_rate"].value for s in summarize(outcomes(connection, session.run.id))
             }
         below = sorted(e for e, rate in rates.items() if rate is None or rate < fail_under)
         if below:

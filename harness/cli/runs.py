@@ -29,9 +29,7 @@ def ls(
     with open_database(console.settings()).read() as connection:
         frame = run_overview(connection, limit)
     if as_json:
-        typer.echo(
-            frame.to_json(orient="records", date_format="iso", date_unit="us", indent=2, double_precision=15)
-        )
+        typer.echo(frame.to_json(orient="records", date_format="iso", date_unit="us", indent=2, double_precision=15))
         return
     from rich.table import Table
 
@@ -53,12 +51,11 @@ def ls(
             name,
             justify="right" if name in {"trials", "attempts", "succeeded", "unknown", "cost"} else "left",
         )
-    for row in frame.itertuples():
-        cost = None if row.cost_usd is None or row.cost_usd != row.cost_usd else float(row.cost_usd)
-        created = f"{row.created_at:%Y-%m-%d %H:%M}"
-        plan = f"{row.plan} (simulated)" if row.simulated else row.plan
-        counts = (row.trials, row.attempts, row.succeeded, row.unknown)
-        table.add_row(row.run_id, plan, row.status, created, *map(str, counts), format_usd(cost))
+    for row in frame.astype(object).where(frame.notna(), None).to_dict(orient="records"):
+        plan = f"{row['plan']} (simulated)" if row["simulated"] else row["plan"]
+        created = f"{row['created_at']:%Y-%m-%d %H:%M}"
+        counts = [str(row[name]) for name in ("trials", "attempts", "succeeded", "unknown")]
+        table.add_row(row["run_id"], plan, row["status"], created, *counts, format_usd(row["cost_usd"]))
     out().print(table)
 
 
@@ -66,9 +63,7 @@ def ls(
 def show(
     run: Annotated[str, typer.Argument(help="A run id, the beginning or end of one, or `last`.")],
     *,
-    trial: Annotated[
-        int | None, typer.Option("--trial", min=0, help="One trial, down to its HTTP calls.")
-    ] = None,
+    trial: Annotated[int | None, typer.Option("--trial", min=0, help="One trial, down to its HTTP calls.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show a run's figures by endpoint, or one trial with every call that it made."""
@@ -136,12 +131,8 @@ def _print_trial(database: Database, run_id: str, trial: int, *, as_json: bool) 
         rows = rows[rows["trial"] == trial]
         made = calls(connection, run_id, trial)
     if rows.empty:
-        raise ConfigError(
-            f"run {run_id} has no attempt of trial {trial}; `arena runs show {run_id}` counts them"
-        )
-    attempts = json.loads(
-        rows.to_json(orient="records", date_format="iso", date_unit="us", double_precision=15)
-    )
+        raise ConfigError(f"run {run_id} has no attempt of trial {trial}; `arena runs show {run_id}` counts them")
+    attempts = json.loads(rows.to_json(orient="records", date_format="iso", date_unit="us", double_precision=15))
     exchanges = json.loads(made.to_json(orient="records", double_precision=15))
     if as_json:
         print_json({"attempts": attempts, "calls": exchanges})

@@ -31,9 +31,7 @@ def serve(
     contenders = load_contenders(file)
 
     def ready(url: str) -> None:
-        say(
-            f"{len(contenders)} simulated providers at {url}; their endpoints find it through ARENA_SIM_URL={url}"
-        )
+        say(f"{len(contenders)} simulated providers at {url}; their endpoints find it through ARENA_SIM_URL={url}")
 
     serve_until_stopped(host, port, contenders, on_ready=ready)
 

@@ -24,9 +24,7 @@ SIMULATED = "simulated"
 
 def summary_table(summaries: Sequence[EndpointSummary], title: str) -> Table:
     """One row an endpoint, one column a metric."""
-    table = Table(
-        title=title, title_justify="left", pad_edge=False, header_style="bold", row_styles=["", "on grey7"]
-    )
+    table = Table(title=title, title_justify="left", pad_edge=False, header_style="bold", row_styles=["", "on grey7"])
     table.add_column("endpoint", no_wrap=True)
     for metric in METRICS:
         table.add_column(metric.title, justify="right", no_wrap=metric.unit != "count")
@@ -49,9 +47,7 @@ def print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
         metric = units[verdict.metric]
         also = f"; intervals overlap with {', '.join(verdict.overlapping)}" if verdict.overlapping else ""
         value = written(metric, verdict.figure)
-        console.print(
-            f"[bold]{verdict.claim}[/]: {escape(verdict.endpoint)} ({metric.title} {value}{escape(also)})"
-        )
+        console.print(f"[bold]{verdict.claim}[/]: {escape(verdict.endpoint)} ({metric.title} {value}{escape(also)})")
 
 
 def written(metric: Metric, figure: Figure) -> str:

@@ -23,9 +23,7 @@ MARKS = {
 
 def call_table(calls: Sequence[dict[str, Any]]) -> Table:
     """One row a call."""
-    table = Table(
-        title="calls, milliseconds since sent", title_justify="left", pad_edge=False, header_style="bold"
-    )
+    table = Table(title="calls, milliseconds since sent", title_justify="left", pad_edge=False, header_style="bold")
     for name in ("purpose", "method", "url", "status", "bytes"):
         table.add_column(name, justify="right" if name in {"status", "bytes"} else "left")
     for name in MARKS:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from arena.errors import UnknownNameError
-from harness.providers.base import Provider
+
+if TYPE_CHECKING:
+    from harness.providers.base import Provider
 
 PROVIDERS = {
     "cog": "harness.providers.cog:Cog",

@@ -1,24 +1,26 @@
 """The seam between Arena and a provider: values in, values out, no I/O.
 
-`build` turns a job into the call that submits it; `parse` turns each exchange into what it means. The engine owns sockets,
-clock, sleeping, cancelling and downloading, so every provider is timed by the same lines, and an adapter is tested without
-an event loop. An adapter never raises on what a server sends: whatever it cannot read is `Rejected`.
+`build` turns a job into the call that submits it; `parse` turns each exchange into what it means. The engine owns
+sockets, clock, sleeping, cancelling and downloading, so every provider is timed by the same lines, and an adapter is
+tested without an event loop. An adapter never raises on what a server sends: whatever it cannot read is `Rejected`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from pydantic import JsonValue, SecretStr
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
 
-from arena.domain.endpoint import Endpoint
-from arena.domain.failure import Failure
-from arena.domain.outcome import CallPurpose
-from arena.domain.request import GenerationRequest
+    from pydantic import JsonValue, SecretStr
+
+    from arena.domain.endpoint import Endpoint
+    from arena.domain.failure import Failure
+    from arena.domain.outcome import CallPurpose
+    from arena.domain.request import GenerationRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class JsonBody:
 class FilePart:
     """One file of a multipart body."""
 
-    field: str
+    part: str
     file_name: str
     media_type: str
     data: bytes = field(repr=False)
@@ -94,8 +96,8 @@ class ImageAddress:
 class Done:
     """The images are there. What the provider does not say stays None.
 
-    `server_ms` are its own timings by name in milliseconds, `cost_usd` what it says the call cost, `seed` the seed that it
-    says it used, `model` the model that it says answered.
+    `server_ms` are its own timings by name in milliseconds, `cost_usd` what it says the call cost, `seed` the seed that
+    it says it used, `model` the model that it says answered.
     """
 
     images: tuple[InlineImage | ImageAddress, ...]

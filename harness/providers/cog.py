@@ -1,17 +1,15 @@
 """cog's prediction API, as spoken by self-hosted containers: https://cog.run/http/
 
-A blocking `POST {base}/predictions`; a failure inside the model is still HTTP 200, with `status: "failed"`. Inputs are whatever
-the container's predictor declares: `options.fields` maps canonical fields to its names ("" where it has none),
-`options.input` adds constant inputs. The asynchronous form is not used: the only way to ask for a result would be to repeat
-the creating PUT, which starts a second prediction when the first has just ended.
+A blocking `POST {base}/predictions`; a failure inside the model is still HTTP 200, with `status: "failed"`. Inputs are
+whatever the container's predictor declares: `options.fields` maps canonical fields to its names ("" where it has none),
+`options.input` adds constant inputs. The asynchronous form is not used: the only way to ask for a result would be to
+repeat the creating PUT, which starts a second prediction when the first has just ended.
 """
 
 from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING
-
-from pydantic import JsonValue
 
 from arena.domain.failure import FailureKind
 from arena.domain.outcome import CallPurpose
@@ -21,6 +19,8 @@ from harness.providers.base import Answer, Done, Exchange, How, Job, JsonBody, S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic import JsonValue
 
     from arena.domain.endpoint import Endpoint
     from arena.domain.request import SourceImage
@@ -63,9 +63,7 @@ class Cog:
             **wire.table(job.endpoint.options.get("input")),
             "prompt": request.prompt,
         }
-        inputs |= {
-            fields[name]: value for name, value in values.items() if value is not None and fields[name]
-        }
+        inputs |= {fields[name]: value for name, value in values.items() if value is not None and fields[name]}
         if request.mode is Mode.EDIT:
             inputs[fields["images"]] = [_data_uri(image) for image in request.images]
         return WireCall(

@@ -1,15 +1,13 @@
 """The OpenAI-compatible images API: OpenAI itself, gateways, and self-hosted servers that speak it.
 
-https://platform.openai.com/docs/api-reference/images - `POST {base}/images/generations` as JSON and `POST {base}/images/edits`
-as multipart. Hosts differ in which further fields they take, so that is data: `options.fields` maps a canonical field to
-the host's name for it, or to "" where the host does not take it.
+https://platform.openai.com/docs/api-reference/images - `POST {base}/images/generations` as JSON and `POST
+{base}/images/edits` as multipart. Hosts differ in which further fields they take, so that is data: `options.fields`
+maps a canonical field to the host's name for it, or to "" where the host does not take it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from pydantic import JsonValue
 
 from arena.domain.failure import FailureKind
 from arena.domain.outcome import CallPurpose
@@ -33,6 +31,8 @@ from harness.providers.base import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
+
+    from pydantic import JsonValue
 
     from arena.domain.endpoint import Endpoint
 
@@ -61,9 +61,7 @@ class OpenAIImages:
         values = _values(job)
         base, auth = job.endpoint.base_url, wire.bearer(job)
         if job.request.mode is Mode.TEXT_TO_IMAGE:
-            return WireCall(
-                CallPurpose.SUBMIT, "POST", f"{base}/images/generations", body=JsonBody(values), auth=auth
-            )
+            return WireCall(CallPurpose.SUBMIT, "POST", f"{base}/images/generations", body=JsonBody(values), auth=auth)
         part = "image" if len(job.request.images) == 1 else "image[]"
         files = tuple(FilePart(part, i.name, i.media_type, i.data) for i in job.request.images)
         form = FormBody(tuple((name, str(value)) for name, value in values.items()), files)
@@ -76,15 +74,11 @@ class OpenAIImages:
         reply = wire.table(wire.read_json(exchange.body))
         entries = reply.get("data")
         if not isinstance(entries, list):
-            return wire.rejected(
-                exchange, FailureKind.BAD_RESPONSE, "the answer is no JSON object with a list `data`"
-            )
+            return wire.rejected(exchange, FailureKind.BAD_RESPONSE, "the answer is no JSON object with a list `data`")
         images = [_image(wire.table(entry), job.endpoint.base_url) for entry in entries]
         found = tuple(image for image in images if image is not None)
         if not found or len(found) < len(images):
-            return wire.rejected(
-                exchange, FailureKind.BAD_RESPONSE, "an entry of `data` has neither b64_json nor url"
-            )
+            return wire.rejected(exchange, FailureKind.BAD_RESPONSE, "an entry of `data` has neither b64_json nor url")
         return Done(
             found,
             server_ms=wire.milliseconds(reply.get("timings_ms")),
@@ -124,6 +118,4 @@ def _image(entry: Mapping[str, JsonValue], base_url: str) -> InlineImage | Image
 def _reported_cost(endpoint: Endpoint, exchange: Exchange) -> Decimal | None:
     """Gateways report the cost in a header whose name is the endpoint's `options.cost_header`."""
     header = wire.text(endpoint.options.get("cost_header"))
-    return (
-        parse_usd(exchange.headers[header.lower()]) if header and header.lower() in exchange.headers else None
-    )
+    return parse_usd(exchange.headers[header.lower()]) if header and header.lower() in exchange.headers else None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue, SecretStr
 
-from arena.domain.endpoint import Endpoint
 from arena.domain.failure import Failure, FailureKind, clean_message
 from harness.providers.base import (
     Exchange,
@@ -22,6 +21,11 @@ from harness.providers.base import (
     SecretHeader,
     Support,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from arena.domain.endpoint import Endpoint
 
 MAX_RETRY_AFTER_S = 366 * 86_400.0
 
@@ -50,9 +54,7 @@ _MODERATION = re.compile(
 
 def bearer(job: Job) -> SecretHeader | None:
     """`Authorization: Bearer KEY`, if the job has a key."""
-    return (
-        SecretHeader("Authorization", SecretStr(f"Bearer {job.key.get_secret_value()}")) if job.key else None
-    )
+    return SecretHeader("Authorization", SecretStr(f"Bearer {job.key.get_secret_value()}")) if job.key else None
 
 
 def field_names(endpoint: Endpoint, defaults: Mapping[str, str]) -> dict[str, str]:
@@ -176,9 +178,7 @@ def kind_of(status: int, words: str) -> FailureKind:
     """The kind of failure for an HTTP status and the words that came with it."""
     if status in {400, 403, 422} and _MODERATION.search(words):
         return FailureKind.MODERATED_INPUT
-    if status in {400, 403, 429} and re.search(
-        r"insufficient_(quota|credit|balance)|billing", words, re.IGNORECASE
-    ):
+    if status in {400, 403, 429} and re.search(r"insufficient_(quota|credit|balance)|billing", words, re.IGNORECASE):
         return FailureKind.PAYMENT
     if status in _KIND_BY_STATUS:
         return _KIND_BY_STATUS[status]

@@ -1,4 +1,4 @@
-"""Alembic's entry: uses the connection it is given, or the settings' database when called from Alembic's own command."""
+"""Alembic's entry: uses the connection it is given, or the settings' database under Alembic's own command."""
 
 from __future__ import annotations
 

@@ -153,12 +153,8 @@ def upgrade() -> None:
             "status <> 'succeeded' OR last_image_byte_ns IS NOT NULL",
             name=op.f("ck_attempt_success_is_timed"),
         ),
-        sa.CheckConstraint(
-            "status IN ('intended', 'succeeded', 'failed', 'unknown')", name=op.f("ck_attempt_status")
-        ),
-        sa.CheckConstraint(
-            "(cost_nano_usd IS NULL) = (cost_source IS NULL)", name=op.f("ck_attempt_cost_with_source")
-        ),
+        sa.CheckConstraint("status IN ('intended', 'succeeded', 'failed', 'unknown')", name=op.f("ck_attempt_status")),
+        sa.CheckConstraint("(cost_nano_usd IS NULL) = (cost_source IS NULL)", name=op.f("ck_attempt_cost_with_source")),
         sa.ForeignKeyConstraint(["trial_id"], ["trial.id"], name=op.f("fk_attempt_trial_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
         sa.UniqueConstraint("trial_id", "number", name=op.f("uq_attempt_trial_id_number")),
@@ -183,9 +179,7 @@ def upgrade() -> None:
         sa.Column("headers_ns", sa.BigInteger(), nullable=True),
         sa.Column("first_byte_ns", sa.BigInteger(), nullable=True),
         sa.Column("ended_ns", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint(
-            "purpose IN ('submit', 'poll', 'result', 'download')", name=op.f("ck_call_purpose")
-        ),
+        sa.CheckConstraint("purpose IN ('submit', 'poll', 'result', 'download')", name=op.f("ck_call_purpose")),
         sa.ForeignKeyConstraint(["attempt_id"], ["attempt.id"], name=op.f("fk_call_attempt_id")),
         sa.PrimaryKeyConstraint("attempt_id", "position", name=op.f("pk_call")),
     )
