@@ -1,0 +1,1 @@
+"""Drawing: what a prompt asks for, put on a canvas in one of a few styles, well or badly."""
