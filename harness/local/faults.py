@@ -1,0 +1,97 @@
+"""What goes wrong with weights and devices, in one sentence that says what to change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arena.errors import ArenaError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.local.settings import LocalSettings
+
+
+# How the hub library and its HTTP client, of whatever version, say that there was no way to the files.
+_NOT_REACHED = {
+    "LocalEntryNotFoundError",
+    "CachedRepoTreeNotFoundError",
+    "OfflineModeIsEnabled",
+    "HfHubHTTPError",
+    "TransportError",
+    "ConnectionError",
+    "Timeout",
+}
+
+
+class DeviceMemoryError(ArenaError):
+    """The device has too little memory for the model or for this job; a smaller job may succeed."""
+
+
+class InterruptedJobError(ArenaError):
+    """The server is being stopped and gave up the job between two steps."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch reports exhausted memory by `error`: by its class on CUDA, only by its text elsewhere."""
+    import torch
+
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def missing_package(error: ImportError | RuntimeError) -> ConfigError:
+    """The sentence for an installation without torch, or with libraries that are too old."""
+    return ConfigError(
+        f"local generation needs current versions of torch, diffusers, transformers and accelerate "
+        f"({_first_line(error)}); install them with: pip install -U 'provider-arena[gpu]'"
+    )
+
+
+def load_fault(error: Exception, settings: LocalSettings, device: str) -> ArenaError:
+    """The sentence for an `error` that loading the pipeline of `settings` on `device` raised."""
+    if is_out_of_memory(error):
+        return DeviceMemoryError(
+            f"{settings.model}: the weights do not fit into the memory of {device}; "
+            "free memory there, choose another --device, or use --tiny"
+        )
+    return ConfigError(f"{settings.model}: {_what_to_change(error, settings)}")
+
+
+def _what_to_change(error: Exception, settings: LocalSettings) -> str:
+    if Path(settings.model).exists():
+        return f"this directory does not hold a usable FLUX.2 [klein] pipeline ({_first_line(error)})"
+    # The library wraps what the hub said into other errors, so the whole chain is looked through, by class
+    # name: where the classes are defined differs between versions.
+    names = {base.__name__ for link in _chain(error) for base in type(link).__mro__}
+    sentences = {
+        "GatedRepoError": "its licence has to be accepted on https://huggingface.co/{model}; "
+        "then set HF_TOKEN to a token of that account",
+        "RevisionNotFoundError": "there is no revision {revision!r}; check --revision",
+        "RepositoryNotFoundError": "there is no such model on the hub, or it is private; "
+        "check the name, or set HF_TOKEN",
+        "HFValidationError": "this is neither a directory nor a model id of the form owner/name",
+        "RemoteEntryNotFoundError": "this is not a diffusers pipeline: it has no model_index.json",
+    }
+    for name, sentence in sentences.items():
+        if name in names:
+            return sentence.format(model=settings.model, revision=settings.revision)
+    if names & _NOT_REACHED:
+        return (
+            "the weights are not in the cache and cannot be downloaded from here; use --tiny, or put them into HF_HOME"
+        )
+    return f"this is not a usable FLUX.2 [klein] pipeline ({_first_line(error)})"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return (text.splitlines()[0] if text else type(error).__name__)[:300].rstrip(".")

@@ -1,0 +1,256 @@
+"""One attempt over real sockets: what is stamped, what is polled and downloaded, where a key goes."""
+
+import asyncio
+import base64
+import json
+
+import pytest
+from pydantic import SecretStr
+
+from arena.domain.failure import Failure, FailureKind
+from arena.domain.outcome import CallPurpose
+from arena.domain.request import GenerationRequest
+from harness.clock import SystemClock
+from harness.engine import Engine
+from harness.providers.base import Done, ImageAddress, InlineImage, Job, JsonBody, Pending, Rejected, SecretHeader, WireCall
+from harness.providers.openai_images import OpenAIImages
+from harness.transport import Transport
+from tests.factories import make_endpoint
+from tests.servers import answering, openai_reply, png, response, scripted
+
+KEY = SecretStr("canary-key")
+PNG = png()
+
+
+class Polled:
+    """A submit-and-poll protocol: `{"state": …, "poll": address, "image": address}`."""
+
+    def parameters(self, endpoint):
+        return {}
+
+    def build(self, job):
+        return WireCall(CallPurpose.SUBMIT, "POST", f"{job.endpoint.base_url}/jobs", body=JsonBody({}), auth=self.auth(job))
+
+    def parse(self, job, exchange):
+        reply = json.loads(exchange.body)
+        if "poll" in reply:
+            return Pending(WireCall(CallPurpose.POLL, "GET", reply["poll"], auth=self.auth(job)), request_id="job-1")
+        if "image" in reply:
+            return Done((ImageAddress(reply["image"]),))
+        return Rejected(Failure(kind=FailureKind.PROVIDER_ERROR, message=reply["error"]))
+
+    def auth(self, job):
+        return SecretHeader("X-Key", job.key) if job.key else None
+
+
+async def attempt(url, provider=None, timeout_s=10, **endpoint):
+    clock = SystemClock()
+    connection = Transport(clock).connection()
+    job = Job(
+        make_endpoint(base_url=url, **{"poll_interval_s": 0.02, **endpoint}),
+        GenerationRequest.model_validate({"prompt": "x", "size": "64x64"}),
+        KEY,
+    )
+    try:
+        return await Engine(clock).attempt(provider or OpenAIImages(), job, connection, timeout_s=timeout_s)
+    finally:
+        await connection.close()
+
+
+def by_path(**routes):
+    """A handler that looks a path up; a value may be a reply, or a function of the server's own address."""
+
+    async def handle(request, writer):
+        reply = routes[request.path.strip("/").split("?")[0].replace("/", "_") or "root"]
+        host = f"http://{request.headers['host']}"
+        writer.write(reply(host) if callable(reply) else reply)
+
+    return handle
+
+
+def says(**content):
+    return lambda host: response(json.dumps(content).replace("HOST", host).encode())
+
+
+async def test_an_inline_image_is_timed_to_its_own_first_and_last_byte():
+    body = openai_reply(png(400, 400, image_format="PNG") + b"\0" * 150_000, timings_ms={"generate": 12.5}, seed=7)
+
+    async def slowly(_request, writer):
+        start = body.index(b"iVBOR")
+        writer.write(response(body)[: -len(body)] + body[:start])
+        await asyncio.sleep(0.08)
+        writer.write(body[start:-20_000])
+        await asyncio.sleep(0.08)
+        writer.write(body[-20_000:])
+
+    with scripted(slowly) as server:
+        delivery = await attempt(server.url)
+    t = delivery.timings
+    assert delivery.failure is None
+    assert t.result_ns == t.accepted_ns
+    assert t.first_image_byte_ns - t.result_ns > 40_000_000, "JSON sent early is no image byte"
+    assert t.last_image_byte_ns - t.first_image_byte_ns > 40_000_000
+    assert t.result_end_ns == t.last_image_byte_ns
+    assert delivery.done.server_ms == {"generate": 12.5}
+    assert delivery.done.seed == 7
+    assert server.requests[0].headers["authorization"] == "bearer canary-key"
+
+
+async def test_an_address_is_downloaded_without_the_key_and_timed_to_its_last_byte():
+    async def slow_image(request, writer):
+        if request.method == "POST":
+            writer.write(response(json.dumps({"data": [{"url": f"http://{request.headers['host']}/i.png?sig=abc"}]}).encode()))
+            return
+        await asyncio.sleep(0.08)
+        writer.write(response(PNG, content_type="image/png"))
+
+    with scripted(slow_image) as server:
+        delivery = await attempt(server.url)
+    t = delivery.timings
+    assert delivery.payloads == (PNG,)
+    assert t.last_image_byte_ns - t.result_end_ns > 60_000_000
+    assert "authorization" not in server.requests[1].headers
+    assert [c.purpose for c in delivery.calls] == ["submit", "download"]
+    assert "sig=abc" not in delivery.calls[1].url
+
+
+async def test_a_polled_job_is_followed_to_its_end_with_its_bracket():
+    with scripted(
+        by_path(
+            jobs=says(poll="HOST/status"),
+            status=answering_in_turn(says(poll="HOST/status"), says(poll="HOST/status"), says(image="HOST/i.png")),
+            **{"i.png": response(PNG, content_type="image/png")},
+        )
+    ) as server:
+        delivery = await attempt(server.url, Polled())
+    t = delivery.timings
+    assert delivery.payloads == (PNG,)
+    assert (t.polls, t.poll_interval_ns) == (3, 20_000_000)
+    assert t.accepted_ns < t.last_pending_ns < t.first_done_ns <= t.last_image_byte_ns
+    assert t.result_ns > t.last_pending_ns
+    assert delivery.request_id == "job-1"
+    assert [c.purpose for c in delivery.calls] == ["submit", "poll", "poll", "poll", "download"]
+    assert [r.headers.get("x-key") for r in server.requests] == ["canary-key"] * 4 + [None]
+
+
+def answering_in_turn(*replies):
+    queue = list(replies)
+    return lambda host: (queue.pop(0) if len(queue) > 1 else queue[0])(host)
+
+
+async def test_a_key_never_follows_a_poll_address_to_another_host():
+    with scripted(by_path(elsewhere=says(image="HOST/i.png"), **{"i.png": response(PNG)})) as other:
+        with scripted(by_path(jobs=says(poll=f"{other.url}/elsewhere"))) as server:
+            refused = await attempt(server.url, Polled())
+            followed = await attempt(server.url, Polled(), result_hosts=["127.0.0.1"])
+    assert refused.failure.kind is FailureKind.BAD_RESPONSE
+    assert "result_hosts" in refused.failure.message
+    assert followed.failure is None
+    assert all("x-key" not in request.headers for request in other.requests)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://169.254.169.254/latest", "https://10.0.0.1/i.png", "https://localhost:1/i.png", "file:///etc/passwd",
+     "ftp://127.0.0.1/i.png", "https://[::1]/i.png", "https://metadata.google.internal/x", "http://[bad/i.png"],
+)  # fmt: skip
+async def test_results_are_not_fetched_from_where_they_have_no_business(address):
+    with scripted(by_path(images_generations=response(json.dumps({"data": [{"url": address}]}).encode()))) as server:
+        delivery = await attempt(server.url)
+    assert delivery.failure.kind is FailureKind.DOWNLOAD
+    assert len(server.requests) == 1
+
+
+async def test_a_download_follows_a_few_redirects_and_no_more():
+    def location(path):
+        return lambda host: response(status="302 Found", headers=[("Location", f"{host}{path}")])
+
+    routes = {
+        "images_generations": says(data=[{"url": "HOST/a"}]),
+        "a": location("/i.png"),
+        "i.png": response(PNG, content_type="image/png"),
+    }
+    with scripted(by_path(**routes)) as server:
+        assert (await attempt(server.url)).payloads == (PNG,)
+    with scripted(by_path(**{**routes, "a": location("/a")})) as server:
+        looping = await attempt(server.url)
+    assert looping.failure.kind is FailureKind.DOWNLOAD
+    assert "redirects more than 3 times" in looping.failure.message
+    assert len(server.requests) == 5
+
+
+async def test_an_expired_address_is_a_download_failure():
+    routes = {"images_generations": says(data=[{"url": "HOST/gone"}]), "gone": response(status="403 Forbidden")}
+    with scripted(by_path(**routes)) as server:
+        delivery = await attempt(server.url)
+    assert (delivery.failure.kind, delivery.failure.http_status) == (FailureKind.DOWNLOAD, 403)
+    assert delivery.timings.result_ns is not None
+
+
+async def test_the_deadline_ends_a_silent_server_and_keeps_what_is_known():
+    async def silent(_request, _writer):
+        await asyncio.sleep(5)
+
+    with scripted(silent) as server:
+        delivery = await attempt(server.url, timeout_s=0.2)
+    assert delivery.failure.kind is FailureKind.TIMEOUT
+    assert delivery.failure.message == "no image within 0.2 s"
+    assert delivery.timings.connected_ns is not None
+    assert delivery.timings.ended_ns >= 200_000_000
+    assert len(delivery.calls) == 1
+
+
+async def test_the_deadline_also_ends_a_job_that_is_polled_for_ever():
+    with scripted(by_path(jobs=says(poll="HOST/status"), status=says(poll="HOST/status"))) as server:
+        delivery = await attempt(server.url, Polled(), timeout_s=0.3)
+    assert delivery.failure.kind is FailureKind.TIMEOUT
+    assert delivery.timings.polls >= 3
+
+
+async def test_a_slot_works_again_after_a_deadline():
+    async def first_silent(request, writer):
+        if len(server.requests) == 1:
+            await asyncio.sleep(5)
+        writer.write(response(openai_reply(PNG)))
+
+    clock = SystemClock()
+    with scripted(first_silent) as server:
+        connection = Transport(clock).connection()
+        job = Job(make_endpoint(base_url=server.url), GenerationRequest.model_validate({"prompt": "x", "size": "64x64"}))
+        engine = Engine(clock)
+        timed_out = await engine.attempt(OpenAIImages(), job, connection, timeout_s=0.1)
+        came = await engine.attempt(OpenAIImages(), job, connection, timeout_s=5)
+        await connection.close()
+    assert timed_out.failure.kind is FailureKind.TIMEOUT
+    assert came.failure is None
+    assert came.timings.connected_ns is not None, "the interrupted connection was not used again"
+
+
+async def test_a_simulator_is_known_by_its_header_even_when_it_fails():
+    marked = response(b"{}", status="500 Oops", headers=[("X-Arena-Simulated", "tiny")])
+    with scripted(answering(marked)) as server:
+        assert (await attempt(server.url)).simulated
+    with scripted(answering(response(b"{}", status="500 Oops"))) as server:
+        assert not (await attempt(server.url)).simulated
+
+
+async def test_a_bug_in_an_adapter_costs_one_trial_not_the_run(caplog):
+    class Broken(Polled):
+        def parse(self, job, exchange):
+            raise KeyError("surprise")
+
+    with scripted(answering(response(b"{}"))) as server:
+        delivery = await attempt(server.url, Broken())
+    assert delivery.failure.kind is FailureKind.HARNESS
+    assert "KeyError" in delivery.failure.message
+    assert "failed inside the harness" in caplog.text
+
+
+async def test_base64_that_is_in_no_body_still_gets_a_time():
+    class Elsewhere(Polled):
+        def parse(self, job, exchange):
+            return Done((InlineImage(base64.b64encode(PNG).decode()),))
+
+    with scripted(answering(response(b"{}"))) as server:
+        delivery = await attempt(server.url, Elsewhere())
+    assert delivery.timings.first_image_byte_ns <= delivery.timings.last_image_byte_ns

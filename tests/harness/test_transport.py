@@ -1,0 +1,218 @@
+"""The transport against raw sockets: what it stamps, and what it calls each thing that can go wrong."""
+
+import asyncio
+import gzip
+import inspect as python_inspect
+import json
+import socket
+import ssl
+import struct
+
+import httpx
+import pytest
+
+from arena.domain.failure import FailureKind
+from arena.domain.outcome import CallPurpose
+from pydantic import SecretStr
+
+from harness import transport
+from harness.clock import SystemClock
+from harness.providers.base import FilePart, FormBody, JsonBody, SecretHeader, WireCall
+from harness.transport import Answered, Broken, Transport
+from tests.servers import answering, response, scripted
+
+
+def call(url, method="POST", **changes):
+    return WireCall(CallPurpose.SUBMIT, method, url, **{"body": JsonBody({"a": 1}), **changes})
+
+
+async def send(*calls, with_auth=False, **options):
+    shared = Transport(SystemClock(), **options)
+    connection = shared.connection()
+    try:
+        return [await connection.send(c, origin_ns=shared.clock.now_ns(), with_auth=with_auth) for c in calls]
+    finally:
+        await connection.close()
+
+
+async def test_a_reply_comes_back_whole_with_its_marks_in_order():
+    with scripted(answering(response(b'{"ok": 1}', headers=[("X-Request-Id", "r1")]))) as server:
+        (answered,) = await send(call(server.url + "/v1?token=secret"))
+    assert isinstance(answered, Answered)
+    assert json.loads(answered.exchange.body) == {"ok": 1}
+    assert answered.exchange.headers["x-request-id"] == "r1"
+    m = answered.marks
+    assert m.started_ns <= m.connected_ns <= m.request_sent_ns <= m.headers_ns <= m.first_byte_ns <= m.ended_ns
+    assert answered.record.url.endswith("/v1?…")
+    assert answered.record.remote_address == "127.0.0.1"
+    assert server.requests[0].json == {"a": 1}
+
+
+async def test_the_second_call_of_a_slot_is_warm():
+    with scripted(answering(response(b"{}"))) as server:
+        cold, warm = await send(call(server.url), call(server.url))
+    assert cold.marks.connected_ns is not None
+    assert warm.marks.connected_ns is None
+    assert server.connections == 1
+
+
+async def test_headers_first_bytes_and_last_bytes_are_told_apart():
+    async def slowly(_request, writer):
+        body = b"x" * 200_000
+        writer.write(response(body)[: -len(body)])
+        await asyncio.sleep(0.1)
+        writer.write(body[:100_000])
+        await asyncio.sleep(0.1)
+        writer.write(body[100_000:])
+
+    with scripted(slowly) as server:
+        (answered,) = await send(call(server.url))
+    m = answered.marks
+    assert m.first_byte_ns - m.headers_ns > 50_000_000
+    assert m.ended_ns - m.first_byte_ns > 50_000_000
+    assert m.arrival_ns(0) == m.first_byte_ns
+    assert m.arrival_ns(150_000) - m.first_byte_ns > 50_000_000
+    assert m.arrival_ns(200_000) is None
+
+
+async def test_a_key_is_sent_only_when_told_and_never_shown():
+    secret = SecretHeader("Authorization", SecretStr("Bearer canary-key"))
+    with scripted(answering(response(b"{}"))) as server:
+        (with_key,) = await send(call(server.url, auth=secret), with_auth=True)
+        await send(call(server.url, auth=secret), with_auth=False)
+    assert server.requests[0].headers["authorization"] == "bearer canary-key"
+    assert "authorization" not in server.requests[1].headers
+    assert "canary-key" not in repr(with_key) + repr(secret)
+
+
+async def test_a_form_goes_out_as_multipart_with_repeated_parts():
+    parts = tuple(FilePart("image[]", f"{i}.png", "image/png", b"PNG%d" % i) for i in range(2))
+    with scripted(answering(response(b"{}"))) as server:
+        await send(call(server.url, body=FormBody((("prompt", "é"), ("n", "1")), parts)))
+    body = server.requests[0].body
+    assert server.requests[0].headers["content-type"].startswith("multipart/form-data")
+    assert body.count(b'name="image[]"') == 2
+    assert "é".encode() in body
+
+
+async def test_a_compressed_answer_is_read_although_none_was_asked_for():
+    packed = response(gzip.compress(b'{"ok": 1}'), headers=[("Content-Encoding", "gzip")])
+    with scripted(answering(packed)) as server:
+        (answered,) = await send(call(server.url))
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+    assert answered.exchange.body == b'{"ok": 1}'
+
+
+async def test_a_redirect_is_an_answer_not_an_instruction():
+    with scripted(answering(response(status="302 Found", headers=[("Location", "http://169.254.169.254/")]))) as server:
+        (answered,) = await send(call(server.url))
+    assert answered.exchange.status == 302
+    assert len(server.requests) == 1
+
+
+def reset(_request, writer):
+    linger_for_no_time = struct.pack("ii", 1, 0)  # close sends RST instead of FIN
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_for_no_time)
+    writer.transport.abort()
+
+
+def closed(_request, writer):
+    writer.close()
+
+
+def awaitable(action):
+    async def handle(request, writer):
+        action(request, writer)
+
+    return handle
+
+
+@pytest.mark.parametrize(
+    ("handle", "kind"),
+    [
+        (awaitable(reset), FailureKind.NETWORK),
+        (awaitable(closed), FailureKind.PROTOCOL),
+        (answering(response(b"short", length=500) + b""), None),
+        (answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), FailureKind.PROTOCOL),
+        (answering(response(b"not gzip", headers=[("Content-Encoding", "gzip")])), FailureKind.BAD_RESPONSE),
+    ],
+    ids=["reset", "closed", "truncated", "another protocol", "not gzip"],
+)
+async def test_what_a_server_breaks_has_a_name(handle, kind):
+    async def then_close(request, writer):
+        await handle(request, writer)
+        await writer.drain()
+        writer.close()
+
+    with scripted(then_close) as server:
+        (broken,) = await send(call(server.url))
+    assert isinstance(broken, Broken)
+    assert broken.failure.kind is (kind or FailureKind.PROTOCOL)
+    assert broken.record.ended_ns >= broken.record.started_ns
+
+
+async def test_an_endless_answer_is_cut_off_at_the_limit():
+    async def endless(_request, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(1000):
+            writer.write(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+            await writer.drain()
+
+    with scripted(endless) as server:
+        (broken,) = await send(call(server.url), max_body_bytes=1_000_000)
+    assert broken.failure.kind is FailureKind.BAD_RESPONSE
+    assert "larger than 1000000 bytes" in broken.failure.message
+    assert broken.record.body_bytes < 1_200_000
+
+
+async def test_a_compression_bomb_is_cut_off_at_the_limit():
+    bomb = response(gzip.compress(b"\0" * 50_000_000), headers=[("Content-Encoding", "gzip")])
+    with scripted(answering(bomb)) as server:
+        (broken,) = await send(call(server.url), max_body_bytes=1_000_000)
+    assert broken.failure.kind is FailureKind.BAD_RESPONSE
+
+
+async def test_nobody_listening_is_a_connect_failure():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        (broken,) = await send(call(f"http://127.0.0.1:{unused.getsockname()[1]}"))
+    assert broken.failure.kind is FailureKind.CONNECT
+
+
+async def test_a_name_that_does_not_resolve_is_a_dns_failure():
+    (broken,) = await send(call("http://no-such-host.invalid/"))
+    assert broken.failure.kind is FailureKind.DNS
+
+
+async def test_plain_text_where_tls_is_spoken_is_a_tls_failure():
+    with scripted(answering(response(b"{}")), greeting=response(b"plain")) as server:
+        (broken,) = await send(call(server.url.replace("http:", "https:")))
+    assert broken.failure.kind is FailureKind.TLS
+
+
+def all_subclasses(parent):
+    return {parent} | {s for child in parent.__subclasses__() for s in all_subclasses(child)}
+
+
+@pytest.mark.parametrize("error", sorted(all_subclasses(httpx.RequestError), key=lambda c: c.__name__))
+def test_every_exception_of_the_http_library_has_a_kind_of_its_own_ancestry(error):
+    assert any(a in transport.FAILURE_BY_EXCEPTION for a in error.__mro__)
+    assert transport.failure_kind(error("boom")) in FailureKind
+
+
+def test_every_other_error_of_the_http_library_is_accounted_for():
+    others = {
+        value
+        for _, value in python_inspect.getmembers(httpx, python_inspect.isclass)
+        if issubclass(value, Exception) and not issubclass(value, httpx.RequestError)
+    }
+    raised_by_us_alone = {httpx.HTTPError, httpx.HTTPStatusError, httpx.CookieConflict, httpx.StreamError}
+    raised_by_us_alone |= all_subclasses(httpx.StreamError)
+    assert others - raised_by_us_alone == {httpx.InvalidURL}
+    assert transport.failure_kind(httpx.InvalidURL("x")) is FailureKind.BAD_RESPONSE
+
+
+def test_a_tls_error_is_recognized_behind_a_connect_error():
+    outer = httpx.ConnectError("handshake")
+    outer.__cause__ = ssl.SSLCertVerificationError("expired")
+    assert transport.failure_kind(outer) is FailureKind.TLS
