@@ -137,7 +137,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "images_per_minute", "images / min", "1/min", "higher",
-        "Images delivered as asked, over the time from the first request sent to the last one ended, at the plan's load.",
+        "Images delivered as asked, over the time from the first request sent to the last one ended, at that load.",
         images_per_minute,
     ),
 )  # fmt: skip

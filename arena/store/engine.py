@@ -53,15 +53,18 @@ def open_database(settings: Settings, *, create: bool = False) -> Database:
     that upgrades it), newer (names what to upgrade), or cannot be reached.
     """
     engine = connect(settings, create=create)
-    with translated(engine):
-        state = migrate.state(engine)
-        if state is migrate.State.EMPTY and create:
-            migrate.upgrade(engine)
-            state = migrate.State.CURRENT
-        complaint = migrate.complaint(state, where(engine))
-    if complaint:
+    try:
+        with translated(engine):
+            state = migrate.state(engine)
+            if state is migrate.State.EMPTY and create:
+                migrate.upgrade(engine)
+                state = migrate.State.CURRENT
+            complaint = migrate.complaint(state, where(engine))
+        if complaint:
+            raise StoreError(complaint)
+    except BaseException:
         engine.dispose()
-        raise StoreError(complaint)
+        raise
     return Database(engine)
 
 

@@ -1,0 +1,35 @@
+import hashlib
+
+import pytest
+
+from arena.errors import StoreError
+from arena.store.blobs import BlobStore
+
+
+def test_bytes_are_kept_once_under_their_hash(tmp_path):
+    store = BlobStore(tmp_path)
+    first, second = store.put(b"image"), store.put(b"image")
+    assert first == second == hashlib.sha256(b"image").hexdigest()
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [first]
+    assert store.get(first) == b"image"
+
+
+def test_a_missing_or_damaged_image_is_said(tmp_path):
+    store = BlobStore(tmp_path)
+    sha256 = store.put(b"image")
+    store.path(sha256).write_bytes(b"other")
+    with pytest.raises(StoreError, match="is damaged"):
+        store.get(sha256)
+    store.path(sha256).unlink()
+    with pytest.raises(StoreError, match="is missing"):
+        store.get(sha256)
+
+
+def test_nothing_half_written_stays_when_writing_fails(tmp_path, monkeypatch):
+    def no_space(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_space)
+    with pytest.raises(StoreError, match="No space left on device"):
+        BlobStore(tmp_path).put(b"image")
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
