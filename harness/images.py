@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import warnings
 from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
@@ -44,13 +43,11 @@ def inspect(data: bytes) -> ImageFacts:
     if not data:
         raise BadImageError("the image is empty")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=list(_FORMATS)) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise BadImageError(f"the image has {image.width}x{image.height} pixels, more than {MAX_PIXELS}")
-                image.load()
-                return ImageFacts(_FORMATS[image.format or ""], image.width, image.height)
+        with Image.open(io.BytesIO(data), formats=list(_FORMATS)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise BadImageError(f"the image has {image.width}x{image.height} pixels, more than {MAX_PIXELS}")
+            image.load()
+            return ImageFacts(_FORMATS[image.format or ""], image.width, image.height)
     except BadImageError:
         raise
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes

@@ -28,9 +28,7 @@ def lint_prompts(catalog: Catalog, files: Sequence[Path]) -> tuple[list[str], in
     Token counts are recounted where open-clip-torch is installed, else that is one of the notes.
     """
     notes: list[str] = []
-    count_tokens = clip_token_counter()
-    if count_tokens is None:
-        notes.append("clip_tokens was not recounted; `pip install 'provider-arena[scoring]'` lets it be")
+    checked: list[tuple[str, Prompt]] = []
     ids: dict[str, Path] = {}
     texts: dict[tuple[str, tuple[str, ...]], str] = {}
     for path in files:
@@ -42,15 +40,28 @@ def lint_prompts(catalog: Catalog, files: Sequence[Path]) -> tuple[list[str], in
             same = texts.setdefault((prompt.text, prompt.sources), prompt.id)
             if same != prompt.id:
                 raise ConfigError(f"{where}: has the same text as {same}; drop one of the two")
-            _check(catalog, prompt, where, count_tokens)
+            _check(catalog, prompt, where)
+            checked.append((where, prompt))
             if prompt.clip_tokens > CLIP_CONTEXT_TOKENS:
-                notes.append(
-                    f"{prompt.id} has {prompt.clip_tokens} CLIP tokens; CLIP reads the first {CLIP_CONTEXT_TOKENS}"
-                )
-    return notes, len(ids)
+                read = f"CLIP reads the first {CLIP_CONTEXT_TOKENS}"
+                notes.append(f"{prompt.id} has {prompt.clip_tokens} CLIP tokens; {read}")
+    notes += _recount(checked)
+    return notes, len(checked)
 
 
-def _check(catalog: Catalog, prompt: Prompt, where: str, count_tokens: Callable[[str], int] | None) -> None:
+def _recount(checked: Sequence[tuple[str, Prompt]]) -> list[str]:
+    """Last, because loading open_clip takes seconds that nobody should wait for a misspelt field."""
+    count_tokens = clip_token_counter()
+    if count_tokens is None:
+        return ["clip_tokens was not recounted; `pip install 'provider-arena[scoring]'` lets it be"]
+    for where, prompt in checked:
+        counted = count_tokens(prompt.text)
+        if counted != prompt.clip_tokens:
+            raise ConfigError(f"{where}: clip_tokens is {prompt.clip_tokens}, but CLIP counts {counted}; write that")
+    return []
+
+
+def _check(catalog: Catalog, prompt: Prompt, where: str) -> None:
     if prompt.text != prompt.text.strip() or "  " in prompt.text:
         raise ConfigError(f"{where}: the text has stray spaces; remove them, as every provider would be sent them")
     for words in prompt.legible_text:
@@ -61,8 +72,6 @@ def _check(catalog: Catalog, prompt: Prompt, where: str, count_tokens: Callable[
             inspect(catalog.source_path(name).read_bytes())
         except BadImageError as error:
             raise ConfigError(f"{where}: source {name}: {error}") from None
-    if count_tokens is not None and (counted := count_tokens(prompt.text)) != prompt.clip_tokens:
-        raise ConfigError(f"{where}: clip_tokens is {prompt.clip_tokens}, but CLIP counts {counted}; write that")
 
 
 def clip_token_counter() -> Callable[[str], int] | None:

@@ -29,7 +29,9 @@ def ls(
     with open_database(console.settings()).read() as connection:
         frame = run_overview(connection, limit)
     if as_json:
-        typer.echo(frame.to_json(orient="records", date_format="iso", date_unit="us", indent=2, double_precision=15))
+        from arena.reports.export import json_records
+
+        print_json(json_records(frame))
         return
     from rich.table import Table
 
@@ -121,9 +123,8 @@ def _run_json(run: Run) -> dict[str, Any]:
 
 
 def _print_trial(database: Database, run_id: str, trial: int, *, as_json: bool) -> None:
-    import json
-
     from arena.errors import ConfigError
+    from arena.reports.export import json_records
     from arena.store.queries import calls, outcomes
 
     with database.read() as connection:
@@ -132,8 +133,7 @@ def _print_trial(database: Database, run_id: str, trial: int, *, as_json: bool) 
         made = calls(connection, run_id, trial)
     if rows.empty:
         raise ConfigError(f"run {run_id} has no attempt of trial {trial}; `arena runs show {run_id}` counts them")
-    attempts = json.loads(rows.to_json(orient="records", date_format="iso", date_unit="us", double_precision=15))
-    exchanges = json.loads(made.to_json(orient="records", double_precision=15))
+    attempts, exchanges = json_records(rows), json_records(made)
     if as_json:
         print_json({"attempts": attempts, "calls": exchanges})
         return

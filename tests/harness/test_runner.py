@@ -1,0 +1,250 @@
+"""Whole runs against simulated providers: every count equals the server's, whatever happens on the way."""
+
+from collections import Counter
+from decimal import Decimal
+
+import anyio
+import pytest
+
+from arena.catalog import Catalog
+from arena.domain.run import RunStatus
+from arena.errors import ConfigError, StoreError
+from arena.store import queries, runs
+from harness.plan import prepare
+from harness.progress import Progress
+from harness.session import create, execute, resume, today
+from harness.sim.contender import SimContender
+from harness.sim.process import background
+from tests.factories import make_plan
+
+OPENAI = '{ seed = "seed", steps = "num_inference_steps", guidance = "guidance_scale" }'
+CONTENDERS = {
+    "quick": {"latency": {"kind": "fixed", "ms": 20}},
+    "pods": {"latency": {"kind": "fixed", "ms": 20}, "protocol": "cog"},
+    "wobbly": {"latency": {"kind": "fixed", "ms": 20}, "failures": {
+        "server_error": 0.1, "unavailable": 0.1, "rate_limited": 0.1, "moderated": 0.1, "truncated": 0.1,
+        "garbage": 0.1, "wrong_size": 0.1, "reset": 0.1, "html": 0.1}},
+    "slow": {"latency": {"kind": "fixed", "ms": 600}},
+}  # fmt: skip
+EXPECTED_KIND = {
+    "server_error": "provider_error",
+    "unavailable": "capacity",
+    "rate_limited": "rate_limited",
+    "moderated": "moderated_input",
+    "truncated": "protocol",
+    "garbage": "bad_image",
+    "wrong_size": "wrong_size",
+    "reset": "network",
+    "html": "bad_response",
+}
+
+
+@pytest.fixture(scope="module")
+def sim_url():
+    contenders = [
+        SimContender.model_validate(
+            {"protocol": "openai", "name": name, "model": name, "quality": 0.5, "style": "flat", "price_usd": "0.01",
+             "max_in_flight": 64, "seed": 1, **changes}
+        )
+        for name, changes in CONTENDERS.items()
+    ]  # fmt: skip
+    with background(contenders) as url:
+        yield url
+
+
+@pytest.fixture
+def catalog(sim_url, tmp_path):
+    """Endpoints `t/NAME` over the simulators, one cent an image."""
+    endpoints, prices = [], []
+    for name, changes in CONTENDERS.items():
+        protocol = changes.get("protocol", "openai")
+        suffix, fields = ("/v1", OPENAI) if protocol == "openai" else ("", '{ guidance = "guidance" }')
+        endpoints.append(
+            f'[[endpoint]]\nid = "t/{name}"\nprovider = "t"\nprotocol = "{protocol}"\nmodel = "{name}"\n'
+            f'base_url = "{sim_url}/{name}{suffix}"\nsimulated = true\noptions.fields = {fields}\n'
+            "limits = { max_in_flight = 8 }\n"
+        )
+        prices.append(
+            f'[[price]]\nendpoint = "t/{name}"\nfrom_date = 2026-01-01\nper_image_usd = "0.01"\nsource = "here"\n'
+            'confidence = "simulated"\n'
+        )
+    directory = tmp_path / "config"
+    directory.mkdir()
+    (directory / "endpoints.toml").write_text("\n".join(endpoints))
+    (directory / "prices.toml").write_text("\n".join(prices))
+    return Catalog(directory, environ={})
+
+
+def plan_for(catalog, *names, **changes):
+    fields = {"endpoints": [f"t/{n}" for n in names], "prompts": {"sets": ["core"], "limit": 5}}
+    load = {"kind": "closed", "in_flight": 4}
+    plan = make_plan(**{**fields, "request": {"size": "64x64"}, "load": load, **changes})
+    return prepare(plan, "p.toml", catalog, today=today())
+
+
+async def run(database, settings, session, on_start=lambda _: None):
+    progress = Progress(s.trial.endpoint_id for s in session.trials)
+    status = await execute(database, settings, session, progress, environ={}, on_start=on_start)
+    return status, progress
+
+
+def outcomes(database, session):
+    with database.read() as connection:
+        return queries.outcomes(connection, session.run.id)
+
+
+async def test_a_run_stores_every_outcome_and_every_image(database, settings, catalog):
+    session = create(database, plan_for(catalog, "quick", "pods", repetitions=2, warmup=2), settings, None)
+    status, progress = await run(database, settings, session)
+    frame = outcomes(database, session)
+    assert status is RunStatus.FINISHED
+    assert Counter(frame["phase"]) == {"measure": 20, "warmup": 4}
+    assert set(frame["status"]) == {"succeeded"}
+    assert set(frame["simulated"]) == {True}
+    assert set(frame["image_width_px"]) == set(frame["image_height_px"]) == {64}
+    assert len(list(settings.images_dir.rglob("[0-9a-f]*[0-9a-f]"))) > 0
+    assert frame["cost_usd"].sum() == pytest.approx(0.24)
+    assert progress.spent_usd == pytest.approx(0.24)
+    assert progress.ended == 24
+    with database.read() as connection:
+        assert runs.get_run(connection, session.run.id).status is RunStatus.FINISHED
+
+
+async def test_every_count_equals_the_servers(database, settings, catalog, sim_url):
+    import httpx
+
+    def truth():
+        return httpx.get(f"{sim_url}/truth", timeout=10).json()["wobbly"]
+
+    before = truth()
+    session = create(database, plan_for(catalog, "wobbly", repetitions=20), settings, None)
+    await run(database, settings, session)
+    frame, after = outcomes(database, session), truth()
+    assert after["requests"] - before["requests"] == len(frame) == 100
+    sent = {kind: n - before["faults"].get(kind, 0) for kind, n in after["faults"].items()}
+    expected = Counter({EXPECTED_KIND[kind]: n for kind, n in sent.items() if n})
+    assert Counter(frame["failure_kind"].dropna()) == expected
+    assert (frame["status"] == "succeeded").sum() == after["successes"] - before["successes"]
+
+
+async def test_the_budget_is_never_passed_and_all_of_it_is_used(database, settings, catalog):
+    session = create(database, plan_for(catalog, "quick", "pods", repetitions=10), settings, Decimal("0.25"))
+    status, _ = await run(database, settings, session)
+    frame = outcomes(database, session)
+    assert status is RunStatus.BUDGET
+    assert len(frame) == 25
+    assert frame["cost_usd"].sum() == pytest.approx(0.25)
+
+
+async def test_a_stopped_run_brings_home_what_is_open_and_resumes_with_the_rest(database, settings, catalog):
+    session = create(database, plan_for(catalog, "slow", repetitions=4), settings, None)
+
+    def stop_soon(runner):
+        async def later():
+            await anyio.sleep(0.3)
+            runner.stop(RunStatus.INTERRUPTED)
+
+        stopper.start_soon(later)
+
+    async with anyio.create_task_group() as stopper:
+        status, _ = await run(database, settings, session, on_start=stop_soon)
+    first = outcomes(database, session)
+    assert status is RunStatus.INTERRUPTED
+    assert len(first) == 4, "the four that were open came home, and no other was fired"
+    assert set(first["status"]) == {"succeeded"}
+
+    again = resume(database, catalog, session.run.id)
+    assert len(again.trials) == 16
+    assert (await run(database, settings, again))[0] is RunStatus.FINISHED
+    frame = outcomes(database, session)
+    assert len(frame) == 20
+    assert set(frame["attempt"]) == {1}
+    with pytest.raises(ConfigError, match="has nothing left to fire"):
+        resume(database, catalog, session.run.id)
+
+
+async def test_an_aborted_run_counts_what_was_in_flight_as_unknown_and_never_fires_it_again(
+    database, settings, catalog
+):
+    session = create(database, plan_for(catalog, "slow", repetitions=2), settings, None)
+
+    def abort_soon(runner):
+        async def later():
+            await anyio.sleep(0.3)
+            runner.abort(RunStatus.INTERRUPTED)
+
+        stopper.start_soon(later)
+
+    async with anyio.create_task_group() as stopper:
+        status, _ = await run(database, settings, session, on_start=abort_soon)
+    assert status is RunStatus.INTERRUPTED
+    assert Counter(outcomes(database, session)["status"]) == {"unknown": 4}
+    again = resume(database, catalog, session.run.id)
+    assert len(again.trials) == 6
+    assert again.spent_nano_usd == 4 * 10_000_000, "what may have been billed counts against the budget"
+    await run(database, settings, again)
+    assert Counter(outcomes(database, session)["status"]) == {"unknown": 4, "succeeded": 6}
+
+
+async def test_a_timed_load_fires_at_its_due_times_and_says_how_late_it_was(database, settings, catalog):
+    load = {"kind": "constant", "rate_per_s": 20}
+    session = create(database, plan_for(catalog, "quick", load=load, repetitions=2), settings, None)
+    await run(database, settings, session)
+    frame = outcomes(database, session)
+    sent_s = frame["started_at"].astype("int64") / 1e6
+    assert (sent_s.max() - sent_s.min()) == pytest.approx(0.45, abs=0.2)
+    assert frame["lateness_ms"].notna().all()
+    assert (frame["lateness_ms"] >= 0).all()
+
+
+async def test_a_closed_loop_never_has_more_open_than_it_may(database, settings, catalog):
+    session = create(database, plan_for(catalog, "slow", load={"kind": "closed", "in_flight": 2}), settings, None)
+    seen = []
+    progress = Progress(s.trial.endpoint_id for s in session.trials)
+    async with anyio.create_task_group() as watchers:
+
+        async def watch():
+            while True:
+                seen.append(progress.endpoints["t/slow"].in_flight)
+                await anyio.sleep(0.01)
+
+        watchers.start_soon(watch)
+        await execute(database, settings, session, progress, environ={})
+        watchers.cancel_scope.cancel()
+    assert max(seen) == 2
+
+
+async def test_a_full_disk_ends_the_run_with_a_sentence_and_leaves_it_resumable(
+    database, settings, catalog, monkeypatch
+):
+    session = create(database, plan_for(catalog, "quick", repetitions=2), settings, None)
+    from arena.store.blobs import BlobStore
+
+    real, calls = BlobStore._write, []
+
+    def fills_up(self, path, data):
+        calls.append(path)
+        if len(calls) > 3:
+            raise OSError(28, "No space left on device")
+        real(self, path, data)
+
+    monkeypatch.setattr(BlobStore, "_write", fills_up)
+    with pytest.raises(StoreError, match="No space left on device"):
+        await run(database, settings, session)
+    monkeypatch.undo()
+    with database.read() as connection:
+        assert runs.get_run(connection, session.run.id).status is RunStatus.FAILED
+    stored = outcomes(database, session)
+    assert (stored["status"] == "succeeded").sum() == 3
+    again = resume(database, catalog, session.run.id)
+    await run(database, settings, again)
+    assert len(outcomes(database, session)) == 10
+
+
+async def test_servers_own_timings_are_kept_beside_ours(database, settings, catalog):
+    session = create(database, plan_for(catalog, "quick", "pods"), settings, None)
+    await run(database, settings, session)
+    frame = outcomes(database, session)
+    timings = queries.server_timings(frame)
+    assert timings.loc[frame["endpoint"] == "t/quick", "generate"].notna().all()
+    assert timings.loc[frame["endpoint"] == "t/pods", "predict"].notna().all()
