@@ -1,0 +1,114 @@
+"""Takes the pictures of the app in docs/: `python tests/browser/screenshots.py DATA_DIR [--out docs]`."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Page
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+WIDTH_PX, HEIGHT_PX, MAX_BYTES = 1440, 1000, 300_000
+STARTS_WITHIN_S = 60
+
+
+@contextmanager
+def served(data_dir: Path) -> Iterator[str]:
+    """The app over a data directory, as `arena app` starts it; yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("arena")), "app", "--headless", "--port", str(port)]
+    environ = {**os.environ, "ARENA_DATA_DIR": str(data_dir)}
+    process = subprocess.Popen(
+        command, env=environ, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        await_health(process, address)
+        yield address
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=30)
+
+
+def await_health(process: subprocess.Popen[bytes], address: str) -> None:
+    """Return once the app answers; RuntimeError with its output if it ends or stays silent."""
+    until = time.monotonic() + STARTS_WITHIN_S
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            output = process.stdout.read().decode() if process.stdout else ""
+            raise RuntimeError(f"the app ended with {process.returncode}:\n{output}")
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):  # noqa: S310 - our own address
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"the app did not answer within {STARTS_WITHIN_S} s")
+
+
+def settle(page: Page, title: str) -> None:
+    """Wait until the page with this title is drawn and still."""
+    page.get_by_role("heading", name=title, exact=True).wait_for(timeout=60_000)
+    page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=60_000)
+    page.wait_for_function("[...document.images].every(image => image.complete)")
+    page.wait_for_timeout(1000)  # plots fade in
+
+
+def save(page: Page, path: Path) -> None:
+    """A screenshot with as many colours as fit into the size that a repository should carry."""
+    image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    for candidate in (image, image.quantize(256, dither=Image.Dither.NONE), image.quantize(96)):
+        out = io.BytesIO()
+        candidate.save(out, "PNG", optimize=True)
+        if out.tell() <= MAX_BYTES:
+            break
+    path.write_bytes(out.getvalue())
+    sys.stdout.write(f"{path}: {out.tell() / 1000:.0f} kB\n")
+
+
+def main() -> None:
+    """Take all pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data_dir", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--trial", default="13", help="number of the trial that is shown")
+    arguments = parser.parse_args()
+    shots = [
+        ("results", "", "Results", "light"),
+        ("results-dark", "", "Results", "dark"),
+        ("images", "images", "Images", "light"),
+        ("trial", f"trial?trial={arguments.trial}", "Trial", "light"),
+    ]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with served(arguments.data_dir.absolute()) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        for name, path, title, scheme in shots:
+            page = browser.new_page(viewport={"width": WIDTH_PX, "height": HEIGHT_PX}, color_scheme=scheme)
+            page.goto(f"{address}/{path}")
+            settle(page, title)
+            save(page, arguments.out / f"{name}.png")
+            page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

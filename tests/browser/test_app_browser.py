@@ -1,0 +1,66 @@
+"""The app in a real browser, started as its users start it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.dashboards.small_run import make_run
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def browser():
+    executable = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    if not Path(executable).exists():
+        pytest.skip(f"NO BROWSER: there is no Chromium at {executable}; install it or set CHROMIUM")
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser.screenshots import ARGUMENTS
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+def test_results_and_images_are_seen(browser, tmp_path):
+    from tests.browser.screenshots import served, settle
+
+    make_run(tmp_path)
+    complaints, outside = [], []
+    with served(tmp_path) as address:
+        page = browser.new_page(viewport={"width": 1440, "height": 1000})
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda m: complaints.append(m.text) if m.type == "error" and address in m.location["url"] else None,
+        )
+        page.on(
+            "request", lambda r: outside.append(r.url) if r.url.startswith("http") and address not in r.url else None
+        )
+        page.goto(address)
+        settle(page, "Results")
+        table = page.get_by_test_id("stTable").first
+        for name in ("sim/steady", "sim/flaky"):
+            assert table.get_by_text(name, exact=True).is_visible()
+        assert page.get_by_text("SIMULATED").first.is_visible()
+        assert page.locator(".js-plotly-plot").count() == 5
+        assert "run=20260102-030405-test" in page.url
+
+        page.get_by_role("link", name="Images").click()
+        settle(page, "Images")
+        page.get_by_test_id("stImage").first.wait_for()
+        widths = page.evaluate("[...document.querySelectorAll('[data-testid=stImage] img')].map(i => i.naturalWidth)")
+        assert widths
+        assert min(widths) > 0
+
+        page.get_by_role("link", name="Trial 0").first.click()
+        settle(page, "Trial")
+        assert page.get_by_role("heading", name="sim/steady").is_visible()
+        assert page.get_by_test_id("stException").count() == 0
+        assert page.get_by_test_id("stAlert").count() == 0
+        page.close()
+    assert not complaints
+    print(outside)
