@@ -45,7 +45,7 @@ def format_usd(value_usd: Decimal | float | None) -> str:
         return "$0"
     if value >= 100:
         return f"${value:,.0f}"
-    return f"${value:.2f}" if value >= 1 else f"${value:.4f}"
+    return f"${value:.{2 if value >= 1 else 3 if value >= 0.1 else 4}f}"
 
 
 def format_ms(value_ms: float | None) -> str:

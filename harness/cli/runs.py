@@ -93,13 +93,13 @@ def print_run(database: Database, run_id: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"run": _run_json(run), "endpoints": summary.as_json(summaries)})
         return
-    from harness.cli.tables import print_verdicts, summary_table
+    from harness.cli.tables import print_summary, print_verdicts
 
     screen = out()
     if not summaries:
         screen.print(f"run {run_id} has no measured outcome yet; next: arena run --resume {run_id}")
         return
-    screen.print(summary_table(summaries, _title(run)))
+    print_summary(screen, summaries, _title(run))
     print_verdicts(screen, summary.verdicts(summaries))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from rich.markup import escape
 from rich.table import Table
@@ -20,24 +21,57 @@ if TYPE_CHECKING:
     from arena.reports.summary import EndpointSummary, Verdict
 
 SIMULATED = "simulated"
+PADDING = 3  # a cell's margins and its border
 
 
-def summary_table(summaries: Sequence[EndpointSummary], title: str) -> Table:
-    """One row an endpoint, one column a metric."""
-    table = Table(title=title, title_justify="left", pad_edge=False, header_style="bold", row_styles=["", "on grey7"])
-    table.add_column("endpoint", no_wrap=True)
-    for metric in METRICS:
-        table.add_column(metric.title, justify="right", no_wrap=metric.unit != "count")
-    table.add_column("failures")
-    for summary in summaries:
-        name = Text(summary.endpoint)
-        if summary.simulated:
-            name.append(f"\n{SIMULATED}", style="dim yellow")
-        cells = [_cell(metric, summary.figures[metric.name]) for metric in METRICS]
-        failures = "\n".join(f"{count} {kind}" for kind, count in summary.failures.items())
-        unknown = f"\n{summary.unknown} unknown" if summary.unknown else ""
-        table.add_row(name, *cells, escape(failures + unknown).strip() or "–")
-    return table
+@dataclass(frozen=True, slots=True)
+class _Column:
+    title: str
+    cells: list[Text]
+    justify: Literal["left", "right"] = "right"
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal that it takes; a title may be broken between its words."""
+        lines = [line for cell in self.cells for line in cell.plain.split("\n")]
+        return max(map(len, [*lines, *self.title.split()])) + PADDING
+
+
+def print_summary(console: Console, summaries: Sequence[EndpointSummary], title: str) -> None:
+    """One row an endpoint, one column a metric; as many tables below each other as the terminal is too narrow for."""
+    names = _Column("endpoint", [_name(s) for s in summaries], "left")
+    metrics = [_Column(m.title, [_cell(m, s.figures[m.name]) for s in summaries]) for m in METRICS]
+    failures = _Column("failures", [_failures(s) for s in summaries], "left")
+    for index, columns in enumerate(_pages([*metrics, failures], console.width - names.width - PADDING)):
+        table = Table(title=title if index == 0 else None, title_justify="left", pad_edge=False, header_style="bold")
+        for column in (names, *columns):
+            table.add_column(column.title, justify=column.justify)
+        for row in zip(*(column.cells for column in (names, *columns)), strict=True):
+            table.add_row(*row)
+        console.print(table)
+
+
+def _pages(columns: Sequence[_Column], width: int) -> list[list[_Column]]:
+    pages: list[list[_Column]] = [[]]
+    left = width
+    for column in columns:
+        if column.width > left and pages[-1]:
+            pages.append([])
+            left = width
+        pages[-1].append(column)
+        left -= column.width
+    return pages
+
+
+def _name(summary: EndpointSummary) -> Text:
+    name = Text(summary.endpoint, no_wrap=True)
+    return name.append(f"\n{SIMULATED}", style="dim yellow") if summary.simulated else name
+
+
+def _failures(summary: EndpointSummary) -> Text:
+    lines = [f"{count} {kind}" for kind, count in summary.failures.items()]
+    lines += [f"{summary.unknown} unknown"] if summary.unknown else []
+    return Text("\n".join(lines) or "–", no_wrap=True)
 
 
 def print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
@@ -74,6 +108,8 @@ def _interval(metric: Metric, figure: Figure) -> str:
         return ""
     if metric.unit == "ratio":
         return f"[{figure.low * 100:.1f}, {figure.high * 100:.1f}]"
+    if metric.unit == "ms" and (figure.value or 0) >= 1000:  # in seconds, as the value itself is written
+        return f"[{figure.low / 1000:.2f}, {figure.high / 1000:.2f}]"
     return f"[{figure.low:.0f}, {figure.high:.0f}]"
 
 

@@ -69,6 +69,7 @@ def settle(page: Page, title: str) -> None:
     """Wait until the page with this title is drawn and still."""
     page.get_by_role("heading", name=title, exact=True).wait_for(timeout=60_000)
     page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=60_000)
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
     page.wait_for_function("[...document.images].every(image => image.complete)")
     page.wait_for_timeout(1000)  # plots fade in
 
@@ -93,18 +94,23 @@ def main() -> None:
     parser.add_argument("--trial", default="13", help="number of the trial that is shown")
     arguments = parser.parse_args()
     shots = [
-        ("results", "", "Results", "light"),
-        ("results-dark", "", "Results", "dark"),
-        ("images", "images", "Images", "light"),
-        ("trial", f"trial?trial={arguments.trial}", "Trial", "light"),
+        ("results", "", "Results", "light", None),
+        ("results-dark", "", "Results", "dark", "Time to image"),
+        ("images", "images", "Images", "light", None),
+        ("trial", f"trial?trial={arguments.trial}", "Trial", "light", None),
     ]
     arguments.out.mkdir(parents=True, exist_ok=True)
     with served(arguments.data_dir.absolute()) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        for name, path, title, scheme in shots:
+        for name, path, title, scheme, heading in shots:
             page = browser.new_page(viewport={"width": WIDTH_PX, "height": HEIGHT_PX}, color_scheme=scheme)
             page.goto(f"{address}/{path}")
             settle(page, title)
+            if heading:
+                page.get_by_role("heading", name=heading, exact=True).evaluate(
+                    "e => e.scrollIntoView({block: 'start'})"
+                )
+                page.wait_for_timeout(1000)
             save(page, arguments.out / f"{name}.png")
             page.close()
         browser.close()

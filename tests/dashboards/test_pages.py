@@ -92,6 +92,14 @@ def test_an_address_of_no_run_shows_the_newest_and_says_so(open_page, small):
     assert "There is no run" in words(app)
 
 
+def test_clearing_the_choice_of_a_run_goes_back_to_the_newest(open_page, small):
+    newer = make_run(small, run_id="20270101-000000-next", began=BEGAN.replace(year=2027))
+    app = open_page(run=RUN_ID)
+    app.selectbox(key="run").set_value(None).run()
+    assert not app.error
+    assert app.selectbox(key="run").value == newer
+
+
 def test_a_running_run_says_how_far_it_is(open_page, directory):
     make_run(directory, status=RunStatus.RUNNING, done=5)
     app = open_page()
