@@ -33,12 +33,12 @@ $(DEMO)/bin/python:
 	$(PYTHON) -m venv $(DEMO)
 
 $(CORE_STAMP): $(DEMO)/bin/python pyproject.toml $(CONSTRAINTS)
-	@echo "installing arena into $(DEMO): about 110 MB to download, no torch"
+	@echo "installing arena into $(DEMO): about 130 MB to download, no torch"
 	$(DEMO)/bin/python $(INSTALL) --editable .
 	@touch $@
 
 $(APP_STAMP): $(CORE_STAMP)
-	@echo "installing the app: about 60 MB more"
+	@echo "installing the app: about 35 MB more"
 	$(DEMO)/bin/python $(INSTALL) --editable '.[app]'
 	@touch $@
 

@@ -9,9 +9,10 @@ from hypothesis import settings as hypothesis_settings
 from arena.settings import Settings
 from arena.store.engine import open_database
 
-
 # The same examples every time, and no failure because a shared machine is slow.
-hypothesis_settings.register_profile("arena", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile(
+    "arena", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("arena")
 
 

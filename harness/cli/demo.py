@@ -62,7 +62,7 @@ def _local_endpoint(servers: ExitStack, environ: dict[str, str], *, wanted: bool
 
     tiny = not _weights_are_here()
     say(
-        "local: starting a tiny pipeline with random weights; nothing is downloaded (`arena local serve` has the real one)"
+        "local: starting a tiny pipeline with random weights, no download (`arena local serve` has the real one)"
         if tiny
         else "local: loading FLUX.2 [klein] 4B from the cache"
     )

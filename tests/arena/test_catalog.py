@@ -71,13 +71,18 @@ def test_a_misspelt_field_is_told_its_nearest_name_wherever_it_is(tmp_path):
     found = catalog(
         tmp_path,
         top='name = "x"\nendpoints = ["sim/steady"]\nrepititions = 3\nprompts.sets = ["core"]\nrequest.size = "64x64"',
-        inner='name = "x"\nendpoints = ["sim/steady"]\nprompts.sets = ["core"]\nprompts.categorys = ["a"]\nrequest.size = "64x64"',
+        inner='name = "x"\nendpoints = ["sim/steady"]\nprompts.sets = ["core"]\nprompts.categorys = ["a"]\n'
+        'request.size = "64x64"',
         required='name = "x"\nendpoint = ["sim/steady"]\nprompts.sets = ["core"]\nrequest.size = "64x64"',
     )
-    assert "there is no field `repititions`; did you mean 'repetitions'?" in sentence(found.plan, f"{tmp_path}/top.toml")
+    assert "there is no field `repititions`; did you mean 'repetitions'?" in sentence(
+        found.plan, f"{tmp_path}/top.toml"
+    )
     inner = sentence(found.plan, f"{tmp_path}/inner.toml")
     assert "there is no field `prompts.categorys`; did you mean 'categories'?" in inner
-    assert "there is no field `endpoint`; did you mean 'endpoints'?" in sentence(found.plan, f"{tmp_path}/required.toml")
+    assert "there is no field `endpoint`; did you mean 'endpoints'?" in sentence(
+        found.plan, f"{tmp_path}/required.toml"
+    )
 
 
 def test_a_misspelt_endpoint_limit_names_file_endpoint_and_field(tmp_path):
@@ -94,8 +99,8 @@ def test_a_misspelt_endpoint_limit_names_file_endpoint_and_field(tmp_path):
         ("endpoints", "[[endpoints]]\nid = 'x'", "there is no table `endpoints`"),
         ("endpoints", "id = ", "is not valid TOML"),
         ("prices", '[[price]]\nendpoint = "mine/one"\nsource = "x"\nconfidence = "high"', "`from_date`: is required"),
-        ("prices", '[[price]]\nendpoint = "a"\nfrom_date = 2026-01-01\nper_image_usd = "-1"\nsource = "x"\n'
-         'confidence = "high"', "`per_image_usd`"),
+        ("prices", ('[[price]]\nendpoint = "a"\nfrom_date = 2026-01-01\nper_image_usd = "-1"\nsource = "x"\n'
+         'confidence = "high"'), "`per_image_usd`"),
     ],
 )  # fmt: skip
 def test_bad_data_files_get_one_sentence(tmp_path, name, text, expected):

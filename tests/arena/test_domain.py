@@ -77,7 +77,7 @@ def test_a_base_url_is_a_plain_http_address(url):
 
 
 def test_marks_never_run_backwards():
-    with pytest.raises(ValidationError, match="result .* lies before accepted"):
+    with pytest.raises(ValidationError, match=r"result .* lies before accepted"):
         Timings(accepted_ns=10, result_ns=9, ended_ns=20)
 
 

@@ -4,12 +4,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
 from arena.metrics import figures
 from arena.metrics.intervals import order_statistic_ranks, quantile, wilson
-from arena.store.queries import typed, OUTCOME_COLUMNS
+from arena.store.queries import OUTCOME_COLUMNS, typed
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 10), (10, 10), (7, 9), (1, 300), (512, 1000)])

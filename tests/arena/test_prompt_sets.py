@@ -16,9 +16,7 @@ LICENCES = {"CC0-1.0", "LicenseRef-PD-USGov"}
 
 
 def load(name):
-    return PromptSet.model_validate(
-        tomllib.loads((prompts.ROOT / f"{name}.toml").read_text(encoding="utf-8"))
-    )
+    return PromptSet.model_validate(tomllib.loads((prompts.ROOT / f"{name}.toml").read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +75,7 @@ def test_texts_are_single_paragraphs_without_stray_space(all_prompts):
 
 
 def test_legible_text_is_asked_for_word_by_word(all_prompts):
-    missing = [
-        (prompt.id, text) for prompt in all_prompts for text in prompt.legible_text if text not in prompt.text
-    ]
+    missing = [(prompt.id, text) for prompt in all_prompts for text in prompt.legible_text if text not in prompt.text]
     assert missing == []
 
 

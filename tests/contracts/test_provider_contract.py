@@ -33,15 +33,28 @@ SOURCE = SourceImage(name="in.png", media_type="image/png", data=png(16, 16))
 
 OK = {
     "openai": {"created": 1, "data": [{"b64_json": PNG}]},
-    "cog": {"id": "p1", "status": "succeeded", "output": [f"data:image/png;base64,{PNG}"], "metrics": {"predict_time": 1.5}},
+    "cog": {
+        "id": "p1",
+        "status": "succeeded",
+        "output": [f"data:image/png;base64,{PNG}"],
+        "metrics": {"predict_time": 1.5},
+    },
 }
 ADDRESS = {
     "openai": {"data": [{"url": "https://cdn.example/i.png"}]},
     "cog": {"status": "succeeded", "output": "https://cdn.example/i.png"},
 }
 MODERATED = {
-    "openai": (400, {"error": {"message": "no", "type": "x", "code": "moderation_blocked"}}, FailureKind.MODERATED_INPUT),
-    "cog": (200, {"status": "failed", "error": "Prediction failed: NSFW content detected"}, FailureKind.MODERATED_OUTPUT),
+    "openai": (
+        400,
+        {"error": {"message": "no", "type": "x", "code": "moderation_blocked"}},
+        FailureKind.MODERATED_INPUT,
+    ),
+    "cog": (
+        200,
+        {"status": "failed", "error": "Prediction failed: NSFW content detected"},
+        FailureKind.MODERATED_OUTPUT,
+    ),
 }
 every_provider = pytest.mark.parametrize("name", sorted(PROVIDERS))
 
@@ -54,7 +67,10 @@ def job(name, mode="t2i", **changes):
     return Job(endpoint, GenerationRequest.model_validate(request), SecretStr(KEY))
 
 
-OPTIONS = {"openai": {"fields": {"seed": "seed", "steps": "num_inference_steps", "guidance": "guidance_scale"}}, "cog": {}}
+OPTIONS = {
+    "openai": {"fields": {"seed": "seed", "steps": "num_inference_steps", "guidance": "guidance_scale"}},
+    "cog": {},
+}
 
 
 def parse(name, body, status=200, headers=None, **changes):
@@ -187,7 +203,8 @@ def test_retry_after_is_read_in_every_form(name, headers, seconds):
     [b"", b"null", b"[]", b"{}", b"42", b'"text"', b"<html></html>", b"\xff\xfe", b"[" * 10_000, b'{"a":' * 5_000,
      b'{"data": []}', b'{"data": [{}]}', b'{"data": [null]}', b'{"data": "x"}', b'{"data": [{"url": 5}]}',
      b'{"data": [{"b64_json": ""}]}', b'{"status": "succeeded"}', b'{"status": "succeeded", "output": [null]}',
-     b'{"status": "succeeded", "output": "data:image/png,plain"}', b'{"status": "processing"}', b"NaN", b'{"data": NaN}'],
+     b'{"status": "succeeded", "output": "data:image/png,plain"}', b'{"status": "processing"}', b"NaN", 
+     b'{"data": NaN}'],
 )  # fmt: skip
 def test_a_reply_without_an_image_is_a_bad_response(name, body):
     answer = parse(name, body)
@@ -205,7 +222,9 @@ anything = st.recursive(
 @every_provider
 @given(
     body=st.dictionaries(
-        st.sampled_from(["data", "status", "output", "error", "metrics", "detail", "timings_ms", "seed", "id", "model"]),
+        st.sampled_from(
+            ["data", "status", "output", "error", "metrics", "detail", "timings_ms", "seed", "id", "model"]
+        ),
         anything,
     ),
     status=st.integers(100, 599),
@@ -231,7 +250,8 @@ def test_messages_are_cut_and_cleaned(name):
 def test_openai_sends_what_the_protocol_names():
     call = provider("openai").build(job("openai", delivery="url", format="webp"))
     assert call.body == JsonBody(
-        {"model": "m-1", "prompt": "a cat", "size": "512x768", "n": 1, "response_format": "url", "output_format": "webp",
+        {"model": "m-1", "prompt": "a cat", "size": "512x768", "n": 1, "response_format": "url", "output_format":
+        "webp",
          "seed": 7, "num_inference_steps": 4, "guidance_scale": 2.5}
     )  # fmt: skip
     assert call.url == "https://lab.example/v1/images/generations"

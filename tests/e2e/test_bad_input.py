@@ -15,7 +15,11 @@ GOOD = plan_text("quick")
     ("text", "arguments", "expected"),
     [
         (plan_text("quik"), [], "endpoints: there is no endpoint 't/quik'; did you mean 't/quick'?"),
-        (GOOD.replace("repetitions", "repititions"), [], "there is no field `repititions`; did you mean 'repetitions'?"),
+        (
+            GOOD.replace("repetitions", "repititions"),
+            [],
+            "there is no field `repititions`; did you mean 'repetitions'?",
+        ),
         (GOOD.replace('"64x64"', '"4096x64"'), [], "endpoint t/quick makes sides from 64 to 2048 px, not 4096x64"),
         (GOOD.replace('"64x64"', '"big"'), [], "`request.size`: a size is written WIDTHxHEIGHT in pixels"),
         (GOOD.replace('"core"', '"cores"'), [], "prompts.sets: there is no prompt set 'cores'; did you mean 'core'?"),

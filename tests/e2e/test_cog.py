@@ -58,7 +58,12 @@ def cog_server():
     }
     command = [sys.executable, "-m", "cog.server.http", "--host", "127.0.0.1"]
     process = subprocess.Popen(
-        command, cwd=PREDICTOR, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command,
+        cwd=PREDICTOR,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
     try:
         deadline = time.monotonic() + 60

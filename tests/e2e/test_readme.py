@@ -47,7 +47,9 @@ def test_the_commands_of_the_readme_work_in_their_order(tmp_path):
         config = tmp_path / "config"
         config.mkdir()
         both = [("4b", "swift"), ("9b", "steady")]
-        (config / "endpoints.toml").write_text("".join(OVER_A_SIMULATOR.format(size=s, name=n, url=url) for s, n in both))
+        (config / "endpoints.toml").write_text(
+            "".join(OVER_A_SIMULATOR.format(size=s, name=n, url=url) for s, n in both)
+        )
         environment = {**os.environ, "ARENA_CONFIG_DIR": str(config), "ARENA_DATA_DIR": str(tmp_path / "data")}
         for command in COMMANDS:
             if command.startswith("export "):
@@ -65,15 +67,17 @@ def test_the_commands_of_the_readme_work_in_their_order(tmp_path):
 
 def run(command, directory, environment):
     words = [ARENA, *command.split()[1:]]
-    return subprocess.run(words, cwd=directory, env=environment, capture_output=True, text=True, check=False, timeout=200)
+    return subprocess.run(
+        words, cwd=directory, env=environment, capture_output=True, text=True, check=False, timeout=200
+    )
 
 
 def serve(command, expected, directory, environment):
     """Start a server, wait for the line that says it is up, interrupt it, and see it end in order."""
     words = [ARENA, *command.split()[1:], *(["--headless", "--port", "8599"] if "app" in command else ["--port", "0"])]
     process = subprocess.Popen(
-        words, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True,
+        words, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
     printed = []
     for line in process.stdout:

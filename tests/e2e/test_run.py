@@ -65,7 +65,10 @@ def test_stdout_is_data_and_stderr_is_everything_else(arena):
 def test_edits_send_their_source_images(arena):
     plan = arena.plan("quick", "pods", prompts={"sets": ["edit"], "limit": 4})
     shown = arena.json("run", plan, "--yes")
-    assert {e["endpoint"]: e["figures"]["success_rate"]["value"] for e in shown["endpoints"]} == {"t/quick": 1, "t/pods": 1}
+    assert {e["endpoint"]: e["figures"]["success_rate"]["value"] for e in shown["endpoints"]} == {
+        "t/quick": 1,
+        "t/pods": 1,
+    }
     rows = pd.read_csv(io.StringIO(arena("export", "last", "--out", "-").out))
     assert set(rows["mode"]) == {"edit"}
 

@@ -12,7 +12,17 @@ from arena.domain.outcome import CallPurpose
 from arena.domain.request import GenerationRequest
 from harness.clock import SystemClock
 from harness.engine import Engine
-from harness.providers.base import Done, ImageAddress, InlineImage, Job, JsonBody, Pending, Rejected, SecretHeader, WireCall
+from harness.providers.base import (
+    Done,
+    ImageAddress,
+    InlineImage,
+    Job,
+    JsonBody,
+    Pending,
+    Rejected,
+    SecretHeader,
+    WireCall,
+)
 from harness.providers.openai_images import OpenAIImages
 from harness.transport import Transport
 from tests.factories import make_endpoint
@@ -29,7 +39,9 @@ class Polled:
         return {}
 
     def build(self, job):
-        return WireCall(CallPurpose.SUBMIT, "POST", f"{job.endpoint.base_url}/jobs", body=JsonBody({}), auth=self.auth(job))
+        return WireCall(
+            CallPurpose.SUBMIT, "POST", f"{job.endpoint.base_url}/jobs", body=JsonBody({}), auth=self.auth(job)
+        )
 
     def parse(self, job, exchange):
         reply = json.loads(exchange.body)
@@ -99,7 +111,9 @@ async def test_an_inline_image_is_timed_to_its_own_first_and_last_byte():
 async def test_an_address_is_downloaded_without_the_key_and_timed_to_its_last_byte():
     async def slow_image(request, writer):
         if request.method == "POST":
-            writer.write(response(json.dumps({"data": [{"url": f"http://{request.headers['host']}/i.png?sig=abc"}]}).encode()))
+            writer.write(
+                response(json.dumps({"data": [{"url": f"http://{request.headers['host']}/i.png?sig=abc"}]}).encode())
+            )
             return
         await asyncio.sleep(0.08)
         writer.write(response(PNG, content_type="image/png"))
@@ -139,10 +153,10 @@ def answering_in_turn(*replies):
 
 
 async def test_a_key_never_follows_a_poll_address_to_another_host():
-    with scripted(by_path(elsewhere=says(image="HOST/i.png"), **{"i.png": response(PNG)})) as other:
-        with scripted(by_path(jobs=says(poll=f"{other.url}/elsewhere"))) as server:
-            refused = await attempt(server.url, Polled())
-            followed = await attempt(server.url, Polled(), result_hosts=["127.0.0.1"])
+    elsewhere = by_path(elsewhere=says(image="HOST/i.png"), **{"i.png": response(PNG)})
+    with scripted(elsewhere) as other, scripted(by_path(jobs=says(poll=f"{other.url}/elsewhere"))) as server:
+        refused = await attempt(server.url, Polled())
+        followed = await attempt(server.url, Polled(), result_hosts=["127.0.0.1"])
     assert refused.failure.kind is FailureKind.BAD_RESPONSE
     assert "result_hosts" in refused.failure.message
     assert followed.failure is None
@@ -216,7 +230,9 @@ async def test_a_slot_works_again_after_a_deadline():
     clock = SystemClock()
     with scripted(first_silent) as server:
         connection = Transport(clock).connection()
-        job = Job(make_endpoint(base_url=server.url), GenerationRequest.model_validate({"prompt": "x", "size": "64x64"}))
+        job = Job(
+            make_endpoint(base_url=server.url), GenerationRequest.model_validate({"prompt": "x", "size": "64x64"})
+        )
         engine = Engine(clock)
         timed_out = await engine.attempt(OpenAIImages(), job, connection, timeout_s=0.1)
         came = await engine.attempt(OpenAIImages(), job, connection, timeout_s=5)

@@ -10,11 +10,10 @@ import struct
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from arena.domain.failure import FailureKind
 from arena.domain.outcome import CallPurpose
-from pydantic import SecretStr
-
 from harness import transport
 from harness.clock import SystemClock
 from harness.providers.base import FilePart, FormBody, JsonBody, SecretHeader, WireCall

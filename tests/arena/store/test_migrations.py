@@ -1,11 +1,10 @@
 """Migrations make exactly the tables that the code uses, on both databases; versions are told apart."""
 
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-
-import pytest
 
 from arena.errors import ConfigError, StoreError
 from arena.settings import Settings
@@ -22,7 +21,9 @@ def constraints(engine):
         found[table] = {
             "checks": {c["name"]: " ".join(c["sqltext"].split()) for c in inspector.get_check_constraints(table)},
             "unique": {tuple(u["column_names"]) for u in inspector.get_unique_constraints(table)},
-            "foreign": {(tuple(f["constrained_columns"]), f["referred_table"]) for f in inspector.get_foreign_keys(table)},
+            "foreign": {
+                (tuple(f["constrained_columns"]), f["referred_table"]) for f in inspector.get_foreign_keys(table)
+            },
             "primary": tuple(inspector.get_pk_constraint(table)["constrained_columns"]),
             "indexes": {tuple(i["column_names"]) for i in inspector.get_indexes(table) if not i["unique"]},
         }

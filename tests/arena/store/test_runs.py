@@ -60,7 +60,9 @@ def test_a_run_that_is_not_there_or_ambiguous_is_said(any_database):
 def test_an_outcome_comes_back_with_every_figure(any_database):
     run, stored = create(any_database)
     started = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-    call = CallRecord(purpose=CallPurpose.SUBMIT, method="POST", url="http://x/", started_ns=0, headers_ns=2, ended_ns=9)
+    call = CallRecord(
+        purpose=CallPurpose.SUBMIT, method="POST", url="http://x/", started_ns=0, headers_ns=2, ended_ns=9
+    )
     outcome = succeeded(
         ttfb_ns=1_500_000,
         total_ns=2_000_001,
@@ -89,7 +91,11 @@ def test_a_failure_comes_back_with_whose_it_is(any_database):
     write(any_database, stored[0], failed(FailureKind.MODERATED_INPUT, "no"))
     with any_database.read() as connection:
         (row,) = queries.outcomes(connection, run.id).to_dict(orient="records")
-    assert (row["failure_kind"], row["failure_blame"], row["failure_message"]) == ("moderated_input", "moderation", "no")
+    assert (row["failure_kind"], row["failure_blame"], row["failure_message"]) == (
+        "moderated_input",
+        "moderation",
+        "no",
+    )
 
 
 def test_the_same_image_is_one_artifact(any_database):

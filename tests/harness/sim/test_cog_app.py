@@ -77,9 +77,7 @@ def test_wrong_inputs_are_listed(client):
         ]
     }
     missing = client.post("/cog-plain/predictions", json={}).json()["detail"]
-    assert missing == [
-        {"loc": ["body", "input", "prompt"], "msg": "Field required", "type": "value_error.missing"}
-    ]
+    assert missing == [{"loc": ["body", "input", "prompt"], "msg": "Field required", "type": "value_error.missing"}]
 
 
 def test_malformed_json_is_refused_in_plain_text(client):
@@ -141,9 +139,7 @@ def test_there_is_no_get_for_a_prediction(client):
     assert (reply.status_code, reply.content) == (405, b"")
 
 
-@pytest.mark.parametrize(
-    ("fault", "status"), [("server-error", 500), ("unavailable", 503), ("rate-limited", 429)]
-)
+@pytest.mark.parametrize(("fault", "status"), [("server-error", 500), ("unavailable", 503), ("rate-limited", 429)])
 def test_faults_with_a_status(client, fault, status):
     reply = predict(client, f"cog-{fault}")
     assert (reply.status_code, reply.json()["status"]) == (status, "failed")

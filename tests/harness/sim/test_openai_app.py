@@ -86,9 +86,7 @@ def test_the_client_chooses_the_delivery(client):
 def test_edit_changes_the_given_image(client, field):
     form = {"model": "sim", "prompt": "make it night", "size": "96x64", "seed": "3"}
     reply = client.post("/plain/v1/images/edits", data=form, files=[(field, ("a.png", png(), "image/png"))])
-    again = client.post(
-        "/plain/v1/images/edits", data=form, files=[(field, ("a.png", png("red"), "image/png"))]
-    )
+    again = client.post("/plain/v1/images/edits", data=form, files=[(field, ("a.png", png("red"), "image/png"))])
     assert picture(reply).size == (96, 64)
     assert image_bytes(reply) != image_bytes(again)
 

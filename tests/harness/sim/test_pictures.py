@@ -56,9 +56,7 @@ def test_lower_quality_is_noisier():
     def roughness(quality: float) -> float:
         # flat ground, so that what differs between neighbours is noise
         image = draw("abstract shapes", 4, 256, 256, quality, "flat").crop((0, 0, 24, 24)).convert("L")
-        return ImageStat.Stat(
-            ImageChops.difference(image, ImageChops.offset(image, 1, 0)).crop((1, 0, 24, 24))
-        ).mean[0]
+        return ImageStat.Stat(ImageChops.difference(image, ImageChops.offset(image, 1, 0)).crop((1, 0, 24, 24))).mean[0]
 
     assert roughness(0.2) > roughness(0.95)
 
