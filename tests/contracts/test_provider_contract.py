@@ -203,7 +203,7 @@ def test_retry_after_is_read_in_every_form(name, headers, seconds):
     [b"", b"null", b"[]", b"{}", b"42", b'"text"', b"<html></html>", b"\xff\xfe", b"[" * 10_000, b'{"a":' * 5_000,
      b'{"data": []}', b'{"data": [{}]}', b'{"data": [null]}', b'{"data": "x"}', b'{"data": [{"url": 5}]}',
      b'{"data": [{"b64_json": ""}]}', b'{"status": "succeeded"}', b'{"status": "succeeded", "output": [null]}',
-     b'{"status": "succeeded", "output": "data:image/png,plain"}', b'{"status": "processing"}', b"NaN", 
+     b'{"status": "succeeded", "output": "data:image/png,plain"}', b'{"status": "processing"}', b"NaN",
      b'{"data": NaN}'],
 )  # fmt: skip
 def test_a_reply_without_an_image_is_a_bad_response(name, body):
