@@ -17,7 +17,7 @@ TEST_STAMP := $(TEST)/.test
 LOCAL ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1)
 DEMO_STAMPS := $(CORE_STAMP) $(if $(filter 1,$(LOCAL)),$(GPU_STAMP)) $(if $(filter 1,$(APP)),$(APP_STAMP))
 
-.PHONY: demo app test test-quick lint format clean help
+.PHONY: demo app test test-quick lint format bench-cli clean help
 
 help:
 	@sed -n 's/^# //p' Makefile | head -2
@@ -71,6 +71,9 @@ test: lint
 
 test-quick: lint
 	$(TEST)/bin/python -m pytest -m "not slow"
+
+bench-cli: $(TEST_STAMP)
+	$(TEST)/bin/python tests/benchmarks/cli_startup.py
 
 clean:
 	rm -rf $(DEMO) $(TEST) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

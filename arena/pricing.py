@@ -11,7 +11,7 @@ from pydantic import Field
 from arena.domain.base import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from arena.domain.request import GenerationRequest
 
@@ -54,5 +54,5 @@ class PriceBook:
         in_force = [c for c in self._cards if c.endpoint == endpoint_id and c.from_date <= on]
         return in_force[-1] if in_force else None
 
-    def __iter__(self) -> Iterable[PriceCard]:
+    def __iter__(self) -> Iterator[PriceCard]:
         return iter(self._cards)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
 from arena.domain.base import Value
 from arena.domain.plan import Plan
+
+SILENT_AFTER = timedelta(seconds=30)
 
 
 class RunStatus(StrEnum):
@@ -45,3 +48,11 @@ class Run(Value):
     environment: Environment
     simulated: bool
     """Whether any of its endpoints is simulated."""
+    heartbeat_at: AwareDatetime | None = None
+    """When the process that executes it last gave a sign of life."""
+
+    def silent(self, now: datetime) -> bool:
+        """Whether it is marked as running although nobody has been heard of for a while: its process has died."""
+        return self.status is RunStatus.RUNNING and (
+            self.heartbeat_at is None or now - self.heartbeat_at > SILENT_AFTER
+        )

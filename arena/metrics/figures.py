@@ -93,7 +93,7 @@ def images_per_minute(rows: pd.DataFrame) -> Figure:
 
 METRICS: tuple[Metric, ...] = (
     Metric(
-        "attempts", "n", "count", None,
+        "attempts", "attempts", "count", None,
         "Attempts in the measured phase, whatever became of them; warm-up is left out.",
         attempts,
     ),

@@ -35,6 +35,7 @@ def prompt_row(prompt: Prompt) -> Row:
         "tags_json": _json(prompt.tags),
         "clip_tokens": prompt.clip_tokens,
         "sources_json": _json(prompt.sources),
+        "legible_text_json": _json(prompt.legible_text),
     }
 
 
@@ -48,6 +49,7 @@ def prompt_from_row(row: Mapping[str, Any]) -> Prompt:
         tags=tuple(json.loads(row["tags_json"])),
         clip_tokens=row["clip_tokens"],
         sources=tuple(json.loads(row["sources_json"])),
+        legible_text=tuple(json.loads(row["legible_text_json"])),
     )
 
 
@@ -81,6 +83,7 @@ def run_from_row(row: Mapping[str, Any]) -> Run:
         budget_nano_usd=row["budget_nano_usd"],
         environment=Environment.model_validate_json(row["environment_json"]),
         simulated=row["simulated"],
+        heartbeat_at=row["heartbeat_at"],
     )
 
 

@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from arena.domain.endpoint import Endpoint
 from arena.domain.outcome import AttemptStatus
 from arena.domain.plan import Phase, Trial
-from arena.domain.run import Run, RunStatus
+from arena.domain.run import SILENT_AFTER, Run, RunStatus
 from arena.errors import ConfigError, RunBusyError, UnknownNameError
 from arena.pricing import PriceCard
 from arena.store import mapping
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from arena.domain.prompt import Prompt
 
 HEARTBEAT_S = 5.0
-SILENT_AFTER = timedelta(seconds=30)
 
 RUN, RUN_ENDPOINT, PROMPT = METADATA.tables["run"], METADATA.tables["run_endpoint"], METADATA.tables["prompt"]
 TRIAL, ATTEMPT = METADATA.tables["trial"], METADATA.tables["attempt"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -105,10 +106,14 @@ def print_run(database: Database, run_id: str, *, as_json: bool) -> None:
 
 def _title(run: Run) -> str:
     simulated = " · SIMULATED" if run.simulated else ""
-    return f"run {run.id} · plan {run.plan.name} · {run.status}{simulated} · 95 % intervals in brackets"
+    silent = ", but silent: its process has died" if run.silent(datetime.now(UTC)) else ""
+    return f"run {run.id} · plan {run.plan.name} · {run.status}{silent}{simulated} · 95 % intervals in brackets"
 
 
 def _run_json(run: Run) -> dict[str, Any]:
+    from arena.units import usd_from_nano
+
+    budget_usd = usd_from_nano(run.budget_nano_usd)
     return {
         "id": run.id,
         "plan": run.plan.name,
@@ -117,7 +122,7 @@ def _run_json(run: Run) -> dict[str, Any]:
         "simulated": run.simulated,
         "created_at": run.created_at.isoformat(),
         "ended_at": None if run.ended_at is None else run.ended_at.isoformat(),
-        "budget_usd": None if run.budget_nano_usd is None else run.budget_nano_usd / 1e9,
+        "budget_usd": None if budget_usd is None else float(budget_usd),
         "environment": run.environment.model_dump(),
     }
 

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDTH_PX, HEIGHT_PX, MAX_BYTES = 1440, 1000, 300_000
-STARTS_WITHIN_S = 60
+STARTS_WITHIN_S, STILL = 60, 4
+DRAWN = """
+    document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'running'
+    || document.querySelector('[data-testid=stSkeleton]')
+    || [...document.images].some(image => !image.complete)
+    ? -1 : document.querySelectorAll('*').length
+"""
 
 
 @contextmanager
@@ -66,12 +72,14 @@ def await_health(process: subprocess.Popen[bytes], address: str) -> None:
 
 
 def settle(page: Page, title: str) -> None:
-    """Wait until the page with this title is drawn and still."""
+    """Wait until the page with this title is drawn and has been still for a while."""
     page.get_by_role("heading", name=title, exact=True).wait_for(timeout=60_000)
-    page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=60_000)
-    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
-    page.wait_for_function("[...document.images].every(image => image.complete)")
-    page.wait_for_timeout(1000)  # plots fade in
+    until, last, still = time.monotonic() + 60, -1, 0
+    while still < STILL and time.monotonic() < until:
+        page.wait_for_timeout(400)
+        size = page.evaluate(DRAWN)
+        still = still + 1 if size == last > 0 else 0
+        last = size
 
 
 def save(page: Page, path: Path) -> None:
@@ -91,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("--out", type=Path, default=Path("docs"))
-    parser.add_argument("--trial", default="13", help="number of the trial that is shown")
+    parser.add_argument("--trial", default="14", help="number of the trial that is shown")
     arguments = parser.parse_args()
     shots = [
         ("results", "", "Results", "light", None),

@@ -31,6 +31,11 @@ def ours(message, address):
     return message.type == "error" and message.location.get("url", "").startswith(address)
 
 
+def alarms(page):
+    """How many boxes on the page say that something went wrong."""
+    return page.get_by_test_id("stException").count() + page.get_by_test_id("stAlert").count()
+
+
 def test_results_and_images_are_seen(browser, tmp_path):
     from tests.browser.screenshots import served, settle
 
@@ -45,24 +50,24 @@ def test_results_and_images_are_seen(browser, tmp_path):
         settle(page, "Results")
         table = page.get_by_test_id("stTable").first
         for name in ("sim/steady", "sim/flaky"):
-            assert table.get_by_text(name, exact=True).is_visible()
-        assert page.get_by_text("SIMULATED").first.is_visible()
+            table.get_by_text(name, exact=True).wait_for()
+        page.get_by_text("SIMULATED").first.wait_for()
         page.locator(".js-plotly-plot").nth(4).wait_for()
         assert page.get_by_role("combobox", name="Run").input_value() == run_id
-        assert f"run={run_id}" in page.url
+        page.wait_for_url(f"**run={run_id}**")
+        assert alarms(page) == 0
 
         page.get_by_role("link", name="Images").click()
         settle(page, "Images")
         page.get_by_test_id("stImage").first.wait_for()
-        widths = page.evaluate("[...document.querySelectorAll('[data-testid=stImage] img')].map(i => i.naturalWidth)")
-        assert widths
-        assert min(widths) > 0
+        decoded = "i => i.complete && i.naturalWidth > 0"
+        page.wait_for_function(f"[...document.querySelectorAll('[data-testid=stImage] img')].every({decoded})")
+        assert alarms(page) == 0
 
         page.get_by_role("link", name="Trial 0").first.click()
         settle(page, "Trial")
-        assert page.get_by_role("heading", name="sim/steady").is_visible()
-        assert page.get_by_test_id("stException").count() == 0
-        assert page.get_by_test_id("stAlert").count() == 0
+        page.get_by_role("heading", name="sim/steady").wait_for()
+        assert alarms(page) == 0
         page.close()
     assert not complaints
     # Nothing is asked of the world outside: the app works offline and tells nobody that it is open.

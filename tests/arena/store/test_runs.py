@@ -18,7 +18,7 @@ from tests.factories import failed, make_artifact, make_endpoint, make_prompt, m
 
 def create(database, trials=3, run=None, owner="me:1:x"):
     run = run or make_run()
-    prompts = {f"p{i}": make_prompt(f"p{i}") for i in range(trials)}
+    prompts = {f"p{i}": make_prompt(f"p{i}", legible_text=["p"]) for i in range(trials)}
     planned = [make_trial(i, prompt_id=f"p{i}", due_ns=i) for i in range(trials)]
     card = PriceCard(endpoint="lab/one", from_date="2026-01-01", per_image_usd="0.01", source="x", confidence="low")
     with database.write() as connection:
@@ -36,12 +36,14 @@ def write(database, stored, outcome):
 def test_a_run_comes_back_as_it_was_written(any_database):
     run, stored = create(any_database)
     with any_database.read() as connection:
-        assert runs.get_run(connection, run.id) == run
-        assert runs.get_run(connection, "last") == run
-        assert runs.get_run(connection, run.id[:10]) == run
+        read = runs.get_run(connection, run.id)
+        assert read.model_copy(update={"heartbeat_at": None}) == run
+        assert runs.get_run(connection, "last") == runs.get_run(connection, run.id[:10]) == read
         assert runs.stored_trials(connection, run.id) == stored
         assert [s.trial for s in stored] == [make_trial(i, prompt_id=f"p{i}", due_ns=i) for i in range(3)]
-        assert runs.run_prompts(connection, run.id) == {f"p{i}": make_prompt(f"p{i}") for i in range(3)}
+        assert runs.run_prompts(connection, run.id) == {
+            f"p{i}": make_prompt(f"p{i}", legible_text=["p"]) for i in range(3)
+        }
         ((endpoint, card),) = runs.run_endpoints(connection, run.id)
     assert endpoint == make_endpoint()
     assert card.per_image_usd == Decimal("0.01")
@@ -153,6 +155,14 @@ def test_a_run_that_gives_signs_of_life_cannot_be_taken(any_database):
     run, _ = create(any_database, owner="another-machine:1:x")
     with pytest.raises(RunBusyError, match="is being executed by another-machine"), any_database.write() as connection:
         runs.claim_run(connection, run.id, "me:2:y")
+
+
+def test_a_run_without_signs_of_life_is_silent(any_database):
+    run, _ = create(any_database)
+    with any_database.read() as connection:
+        read = runs.get_run(connection, run.id)
+    assert not read.silent(read.heartbeat_at + timedelta(seconds=20))
+    assert read.silent(read.heartbeat_at + timedelta(seconds=40))
 
 
 def test_a_run_whose_process_is_gone_can_be_taken_at_once(any_database):

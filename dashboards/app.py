@@ -1,0 +1,16 @@
+"""The app: `arena app`, or `streamlit run dashboards/app.py`."""
+
+from pathlib import Path
+
+import streamlit as st
+
+st.set_page_config(page_title="Arena", page_icon=Path(__file__).parent / "icon.png", layout="wide")
+st.navigation(
+    [
+        st.Page("app_pages/results.py", title="Results", icon=":material/leaderboard:", default=True),
+        st.Page("app_pages/images.py", title="Images", icon=":material/grid_view:"),
+        st.Page("app_pages/trial.py", title="Trial", icon=":material/timeline:"),
+        st.Page("app_pages/methodology.py", title="Methodology", icon=":material/menu_book:"),
+    ],
+    position="top",
+).run()

@@ -1,0 +1,113 @@
+"""One trial, down to its HTTP calls."""
+
+import pandas as pd
+import streamlit as st
+
+from arena.errors import StoreError
+from arena.units import NS_PER_MS, format_ms, format_usd
+from dashboards import data, parts, tables
+from dashboards import format as fmt
+from dashboards.guard import guarded
+from dashboards.timeline import timeline
+
+MARKS = ("started", "connected", "request_sent", "headers", "first_byte", "ended")
+
+
+def heading(row: pd.Series) -> None:
+    """What was asked of whom, and what came of it."""
+    known = row.notna()
+    phase = "warm-up, left out of every figure" if row["phase"] == "warmup" else "measured"
+    st.markdown(f"## {fmt.markdown(row['endpoint'])}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if row["simulated"]:
+            st.badge("SIMULATED", icon=":material/science:", color="orange", help=parts.SIMULATED_HELP)
+        st.caption(
+            fmt.markdown(
+                f"{row['prompt_id']} · repetition {row['repetition'] + 1} · {phase} · attempt {row['attempt']} · "
+                f"{fmt.utc(row['started_at']) if known['started_at'] else 'start not recorded'}"
+            ),
+            width="content",
+        )
+    if known["failure_kind"]:
+        blame = f"{fmt.kind(row['failure_kind'])}, blame: {row['failure_blame']}"
+        st.markdown(f":red[Failed: {fmt.markdown(blame)}]")
+        st.text(row["failure_message"] if known["failure_message"] else "no message")
+    elif row["status"] == "unknown":
+        st.caption("Unknown: the process ended before the answer was recorded.")
+    figures = {
+        "Time to image": format_ms(float(row["time_to_image_ms"])) if known["time_to_image_ms"] else fmt.DASH,
+        "TTFB": format_ms(float(row["ttfb_ms"])) if known["ttfb_ms"] else fmt.DASH,
+        "Cost": format_usd(float(row["cost_usd"]) if known["cost_usd"] else None),
+        "Polls": str(row["polls"]),
+    }
+    with st.container(horizontal=True, gap="large"):
+        for name, text in figures.items():
+            st.metric(name, text, width="content")
+
+
+def picture(row: pd.Series) -> None:
+    """The image, if one was stored."""
+    if not row.notna()["image_sha256"]:
+        return
+    try:
+        png = data.preview(row["image_sha256"])
+    except StoreError as error:
+        st.text(fmt.capitalized(str(error)))
+        return
+    st.image(png, output_format="PNG", width="stretch", alt=f"Image of trial {row['trial']} from {row['endpoint']}")
+
+
+def call_table(calls: pd.DataFrame) -> None:
+    """The calls as numbers, in milliseconds since the request was sent."""
+    marks = {m.replace("_", " "): pd.to_numeric(calls[f"{m}_ns"]).astype("Float64") / NS_PER_MS for m in MARKS}
+    frame = calls[["purpose", "method", "url", "http_status", "http_version", "body_bytes"]].assign(**marks)
+    config = {name: st.column_config.NumberColumn(format="%.1f ms") for name in marks}
+    config |= {
+        "http_status": st.column_config.NumberColumn("status", format="%d"),
+        "http_version": st.column_config.TextColumn("version"),
+        "body_bytes": st.column_config.NumberColumn("bytes", format="localized"),
+    }
+    st.dataframe(frame, hide_index=True, column_config=config, placeholder=fmt.DASH, alt="HTTP calls of this attempt")
+
+
+def attempt(row: pd.Series, calls: pd.DataFrame) -> None:
+    """Everything that is recorded about one attempt."""
+    left, right = st.columns([3, 1], gap="large")
+    with left:
+        heading(row)
+        if calls.empty:
+            st.caption("No HTTP call is recorded for this attempt.")
+        else:
+            done = float(row["time_to_image_ms"]) if row.notna()["time_to_image_ms"] else None
+            parts.show(timeline(calls, done), f"timeline-{row['attempt']}")
+    with right:
+        picture(row)
+        st.page_link(
+            parts.IMAGES,
+            label="All images of this prompt",
+            icon=":material/grid_view:",
+            query_params={"run": row["run_id"], "prompt": row["prompt_id"]},
+        )
+    if not calls.empty:
+        call_table(calls)
+    st.markdown("### Everything recorded")
+    narrow = {"Column": st.column_config.TextColumn(width="medium")}
+    table = tables.outcome_table(row)
+    st.dataframe(table, hide_index=True, height="content", column_config=narrow, alt="All columns of this attempt")
+
+
+with guarded():
+    st.title("Trial")
+    with st.container(horizontal=True):
+        run_id = parts.choose_run()
+        last = max(0, int(parts.overview_row(run_id)["trials"]) - 1)
+        number = st.number_input(
+            f"Trial, 0 to {last}", min_value=0, max_value=last, step=1, key="trial", bind="query-params", width=200
+        )
+    outcomes = data.outcomes(run_id)
+    attempts = outcomes[outcomes["trial"] == number]
+    calls = data.calls(run_id, number)
+    if attempts.empty:
+        st.caption("This trial has not been fired, or has not ended yet.")
+    for _, one in attempts.iterrows():
+        attempt(one, calls[calls["attempt"] == one["attempt"]])

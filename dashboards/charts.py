@@ -1,0 +1,286 @@
+"""Charts as pure functions: summaries or rows in, a Plotly figure with its words out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from arena.domain.failure import Blame, FailureKind
+from arena.metrics.figures import METRICS, successes
+from dashboards import format as fmt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from arena.metrics.base import Figure
+    from arena.reports.summary import EndpointSummary
+
+METRIC = {metric.name: metric for metric in METRICS}
+ROW_PX, FRAME_PX, MIN_PX = 40, 70, 190
+DOTS = 400
+LOG_FROM_RATIO = 30
+TICKS = [step * 10.0**power for power in range(-4, 5) for step in (1, 2, 5)]
+SIMULATED = '<br><span style="font-size:10px">simulated</span>'
+_GOLDEN = 0.618033988749895
+_BLAME_COLOURS = {
+    Blame.PROVIDER: ("#A63A10", "#F2B880", "#D9732E", "#7A3B22", "#E3B14F", "#C05A45"),
+    Blame.MODERATION: ("#8A63B8", "#C7B0E2"),
+    Blame.OURS: ("#6B727C", "#B4BAC3", "#50565F"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A figure with the words around it: what it shows, how to read it and which direction is better."""
+
+    title: str
+    subtitle: str
+    figure: go.Figure
+    alt: str
+
+
+def logarithmic(outcomes: pd.DataFrame) -> bool:
+    """Whether times lie so far apart that the short ones would be unreadable on a scale from zero."""
+    times = successes(outcomes[outcomes["phase"] == "measure"])["time_to_image_ms"].dropna()
+    positive = times[times > 0]
+    return bool(len(positive) and positive.max() / positive.min() > LOG_FROM_RATIO)
+
+
+def time_to_image(summaries: Sequence[EndpointSummary], colours: Mapping[str, str], *, log: bool = False) -> Chart:
+    """Median with its interval, and the 95th percentile as a second mark."""
+    figure = go.Figure()
+    for row, summary in enumerate(summaries):
+        colour = fmt.colour(colours, summary.endpoint)
+        p50 = {"symbol": "circle", "size": 11, "color": colour}
+        p95 = {"symbol": "diamond-open", "size": 9, "color": colour, "line": {"width": 2}}
+        _add_mark(figure, row - 0.1, summary, "time_to_image_p50_ms", 0.001, p50)
+        _add_mark(figure, row + 0.14, summary, "time_to_image_p95_ms", 0.001, p95)
+    _rows_layout(figure, summaries)
+    _seconds_axis(figure, log=log)
+    return Chart(
+        "Time to image",
+        "Circle: median with its 95 % interval. Diamond: 95th percentile, from 20 successes on. Lower is better.",
+        figure,
+        "Time to image by endpoint. " + _in_words(summaries, "time_to_image_p50_ms"),
+    )
+
+
+def spread(
+    outcomes: pd.DataFrame,
+    summaries: Sequence[EndpointSummary],
+    colours: Mapping[str, str],
+    *,
+    log: bool = False,
+) -> Chart:
+    """Every success as a dot; of very many, evenly spaced ones in order of time, so that the shape stays."""
+    figure = go.Figure()
+    measured = successes(outcomes[outcomes["phase"] == "measure"])
+    for row, summary in enumerate(summaries):
+        mine = (measured["endpoint"] == summary.endpoint) & (measured["simulated"] == summary.simulated)
+        times = measured.loc[mine, ["time_to_image_ms", "trial"]].dropna().sort_values("time_to_image_ms")
+        step = max(1, -(-len(times) // DOTS))
+        shown = times.iloc[::step]
+        seconds = [float(t) / 1000 for t in shown["time_to_image_ms"]]
+        figure.add_trace(
+            go.Scatter(
+                name=fmt.label(summary),
+                mode="markers",
+                x=seconds,
+                y=[row + ((i * _GOLDEN) % 1 - 0.5) * 0.5 for i in range(len(shown))],
+                marker={"size": 6, "opacity": 0.75, "color": fmt.colour(colours, summary.endpoint)},
+                text=[f"{fmt.label(summary)}, trial {trial}" for trial in shown["trial"]],
+                hovertemplate="%{text}<br>%{x:.3g} s<extra></extra>",
+                showlegend=False,
+            )
+        )
+    _rows_layout(figure, summaries)
+    _seconds_axis(figure, log=log)
+    return Chart(
+        "Spread of time to image",
+        f"Each dot is one success, at most {DOTS} an endpoint. Further left is better, closer together is steadier.",
+        figure,
+        "Time to image of every success, one row an endpoint.",
+    )
+
+
+def success_rate(summaries: Sequence[EndpointSummary], colours: Mapping[str, str]) -> Chart:
+    """Success rate with Wilson's interval."""
+    figure = go.Figure()
+    for row, summary in enumerate(summaries):
+        marker = {"symbol": "circle", "size": 11, "color": fmt.colour(colours, summary.endpoint)}
+        _add_mark(figure, row, summary, "success_rate", 100, marker)
+    _rows_layout(figure, summaries)
+    figure.update_xaxes(range=[0, 103], ticksuffix=" %", title_text="")
+    return Chart(
+        "Success rate",
+        "Images as asked for over attempts that reached the provider, with the 95 % Wilson interval. Higher is better.",
+        figure,
+        "Success rate by endpoint. " + _in_words(summaries, "success_rate"),
+    )
+
+
+def failures(summaries: Sequence[EndpointSummary]) -> Chart:
+    """Failures stacked by kind; orange ones are the provider's, violet ones moderation, grey ones our own."""
+    kinds = [kind for kind in FailureKind if any(kind.value in s.failures for s in summaries)]
+    figure, used = go.Figure(), dict.fromkeys(Blame, 0)
+    for kind in kinds:
+        shades = _BLAME_COLOURS[kind.blame]
+        shade = shades[used[kind.blame] % len(shades)]
+        counts = [s.failures.get(kind.value, 0) for s in summaries]
+        figure.add_trace(
+            go.Bar(
+                name=fmt.kind(kind),
+                orientation="h",
+                x=counts,
+                y=list(range(len(summaries))),
+                width=0.55,
+                marker={"color": shade},
+                text=[str(count) if count else "" for count in counts],
+                textposition="inside",
+                textangle=0,
+                insidetextanchor="middle",
+                insidetextfont={"color": "#16181B" if _is_light(shade) else "#FFFFFF", "size": 12},
+                customdata=[[fmt.label(s), s.figures["attempts"].n, kind.blame.value] for s in summaries],
+                hovertemplate="%{customdata[0]}<br>%{x} of %{customdata[1]} attempts: "
+                f"{fmt.kind(kind)}<br>blame: %{{customdata[2]}}<extra></extra>",
+            )
+        )
+        used[kind.blame] += 1
+    _rows_layout(figure, summaries)
+    most = max((sum(s.failures.values()) for s in summaries), default=0)
+    figure.update_xaxes(range=[0, max(most * 1.05, 1)], dtick=1 if most <= 10 else None, title_text="attempts")
+    figure.update_layout(
+        barmode="stack",
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        showlegend=bool(kinds),
+    )
+    words = "; ".join(f"{fmt.label(s)}: {sum(s.failures.values())}" for s in summaries if s.failures)
+    return Chart(
+        "Failures by kind",
+        "Attempts without a usable image. Orange: the provider's. Violet: moderation. Grey: our own. Fewer is better.",
+        figure,
+        f"Failures by endpoint and kind. {words or 'There were none.'}",
+    )
+
+
+def cost_against_time(summaries: Sequence[EndpointSummary], colours: Mapping[str, str]) -> Chart:
+    """Cost per 1,000 images on a logarithmic axis against the median time to image."""
+    figure, costs, without = go.Figure(), [], []
+    for summary in sorted(summaries, key=lambda s: s.figures["cost_per_1000_usd"].value or 0.0):
+        cost, p50 = summary.figures["cost_per_1000_usd"], summary.figures["time_to_image_p50_ms"]
+        if cost.value is None or p50.value is None:
+            without.append(fmt.label(summary))
+            continue
+        costs.append(cost.value)
+        colour = fmt.colour(colours, summary.endpoint)
+        figure.add_scatter(
+            name=fmt.label(summary),
+            mode="markers+text",
+            x=[cost.value],
+            y=[p50.value / 1000],
+            error_y=_error_bars(p50, 0.001, colour),
+            marker={"size": 12, "color": colour},
+            text=[summary.endpoint + (SIMULATED if summary.simulated else "")],
+            textposition="bottom right" if len(costs) % 2 else "top right",  # so that neighbours do not collide
+            cliponaxis=False,
+            hovertext=[f"{_hover('time_to_image_p50_ms', summary)}<br>{_line('cost_per_1000_usd', summary)}"],
+            hovertemplate="%{hovertext}<extra></extra>",
+            showlegend=False,
+        )
+    figure.update_layout(height=420, margin={"l": 10, "r": 110, "t": 20, "b": 10})
+    figure.update_yaxes(rangemode="tozero", ticksuffix=" s", title_text="time to image p50", automargin=True)
+    figure.update_xaxes(title_text="US dollars per 1,000 images", automargin=True)
+    log = bool(costs) and min(costs) > 0
+    if log:
+        figure.update_xaxes(type="log", tickmode="array", tickvals=TICKS, ticktext=[f"${tick:,g}" for tick in TICKS])
+    note = f" Not shown, for want of a cost or a time: {', '.join(without)}." if without else ""
+    scale = "Cost is on a logarithmic scale. " if log else ""
+    return Chart(
+        "Cost against time",
+        f"{scale}Bars are 95 % intervals of the median. Lower left is better.{note}",
+        figure,
+        "Cost per 1,000 images against median time to image. " + _in_words(summaries, "cost_per_1000_usd"),
+    )
+
+
+def _add_mark(
+    figure: go.Figure, y: float, summary: EndpointSummary, name: str, factor: float, marker: dict[str, object]
+) -> None:
+    """A figure of an endpoint as one mark with its interval; nothing where it is unknown."""
+    known = summary.figures[name]
+    if known.value is None:
+        return
+    figure.add_scatter(
+        name=f"{fmt.label(summary)}, {METRIC[name].title}",
+        mode="markers",
+        x=[known.value * factor],
+        y=[y],
+        error_x=_error_bars(known, factor, str(marker["color"])),
+        marker=marker,
+        text=[_hover(name, summary)],
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
+    )
+
+
+def _error_bars(known: Figure, factor: float, colour: str) -> dict[str, object]:
+    """Distances from the value to both ends of its interval; no bar where there is no interval."""
+    if known.value is None or known.low is None or known.high is None:
+        return {"visible": False}
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [(known.high - known.value) * factor],
+        "arrayminus": [(known.value - known.low) * factor],
+        "thickness": 2,
+        "width": 4,
+        "color": colour,
+    }
+
+
+def _is_light(shade: str) -> bool:
+    red, green, blue = (int(shade[i : i + 2], 16) for i in (1, 3, 5))
+    return 0.299 * red + 0.587 * green + 0.114 * blue > 130
+
+
+def _line(name: str, summary: EndpointSummary) -> str:
+    return f"{METRIC[name].title}: {fmt.figure_text(METRIC[name], summary.figures[name])}"
+
+
+def _hover(name: str, summary: EndpointSummary) -> str:
+    return f"<b>{fmt.label(summary)}</b><br>{_line(name, summary)}"
+
+
+def _in_words(summaries: Sequence[EndpointSummary], name: str) -> str:
+    metric = METRIC[name]
+    return "; ".join(f"{fmt.label(s)}: {fmt.value(metric, s.figures[name].value)}" for s in summaries)
+
+
+def _rows_layout(figure: go.Figure, summaries: Sequence[EndpointSummary]) -> None:
+    """One row an endpoint, the first at the top, named at the axis and not by colour alone."""
+    figure.update_layout(
+        height=max(MIN_PX, ROW_PX * len(summaries) + FRAME_PX),
+        margin={"l": 10, "r": 20, "t": 10, "b": 10},
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(summaries))),
+        ticktext=[s.endpoint + (SIMULATED if s.simulated else "") for s in summaries],
+        range=[len(summaries) - 0.4, -0.6],
+        automargin=True,
+        showgrid=False,
+        zeroline=False,
+        title_text="",
+    )
+    figure.update_xaxes(automargin=True, showgrid=True, zeroline=False)
+
+
+def _seconds_axis(figure: go.Figure, *, log: bool) -> None:
+    if log:
+        ticks = {"tickmode": "array", "tickvals": TICKS, "ticktext": [f"{tick:g} s" for tick in TICKS]}
+        figure.update_xaxes(type="log", title_text="logarithmic", **ticks)
+    else:
+        figure.update_xaxes(rangemode="tozero", ticksuffix=" s", title_text="")

@@ -1,0 +1,117 @@
+"""Frames that the pages show as tables."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from arena.domain.failure import FailureKind
+from arena.metrics.figures import METRICS
+from arena.store.queries import OUTCOME_COLUMNS
+from arena.units import format_ms, format_usd
+from dashboards import format as fmt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pandas.io.formats.style import Styler
+
+    from arena.metrics.base import Figure, Metric
+    from arena.reports.summary import EndpointSummary
+
+_UNITS = {"ms": "ms or s", "ratio": "%", "usd": "US dollars", "1/min": "per minute", "count": "count"}
+
+
+def summary_table(summaries: Sequence[EndpointSummary]) -> Styler:
+    """One row an endpoint, one column a figure: numbers, so that they align, written as value, interval and n."""
+    frame = pd.DataFrame(
+        {
+            "Endpoint": [_name(s) for s in summaries],
+            **{fmt.capitalized(m.title): _column(summaries, m) for m in METRICS},
+            "Failures": [_failures(s) for s in summaries],
+        }
+    )
+    styler = frame.style
+    for metric in METRICS:
+        for row, summary in enumerate(summaries):
+            text = _cell(metric, summary.figures[metric.name])
+            styler = styler.format(_always(text), subset=([row], [fmt.capitalized(metric.title)]))
+    return styler
+
+
+def _always(text: str) -> Callable[[object], str]:
+    return lambda _: text
+
+
+def _column(summaries: Sequence[EndpointSummary], metric: Metric) -> pd.Series:
+    return pd.Series([s.figures[metric.name].value for s in summaries], dtype="float64")
+
+
+def _name(summary: EndpointSummary) -> str:
+    notes = [n for n in ("simulated" if summary.simulated else None, summary.region) if n]
+    below = f"  \n:gray[:small[{fmt.markdown(' · '.join(notes))}]]" if notes else ""
+    return f"**{fmt.markdown(summary.endpoint)}**{below}"
+
+
+def _cell(metric: Metric, figure: Figure) -> str:
+    above = fmt.markdown(fmt.unbroken(fmt.value(metric, figure.value)))
+    if metric.unit == "count":
+        return above
+    below = [part for part in (fmt.interval(metric, figure), f"n {figure.n}") if part]
+    return f"{above}  \n" + "  \n".join(f":gray[:small[{fmt.markdown(fmt.unbroken(part))}]]" for part in below)
+
+
+def _failures(summary: EndpointSummary) -> str:
+    parts = [f"{count} {fmt.kind(kind)}" for kind, count in summary.failures.items()]
+    parts += [f"{summary.unknown} unknown"] if summary.unknown else []
+    return "  \n".join(fmt.markdown(part) for part in parts) or fmt.DASH
+
+
+def definitions() -> pd.DataFrame:
+    """Every figure with its unit, direction and definition."""
+    better = {"lower": "lower", "higher": "higher", None: fmt.DASH}
+    return pd.DataFrame(
+        {
+            "Figure": [f"**{fmt.markdown(fmt.capitalized(m.title))}**" for m in METRICS],
+            "Unit": [_UNITS[m.unit] for m in METRICS],
+            "Better": [better[m.better] for m in METRICS],
+            "Definition": [fmt.markdown(m.definition) for m in METRICS],
+        }
+    )
+
+
+def failure_kinds() -> pd.DataFrame:
+    """Every failure kind with whose it is and what follows from that."""
+    return pd.DataFrame(
+        {
+            "Failure": [fmt.kind(kind) for kind in FailureKind],
+            "Blame": [kind.blame.value for kind in FailureKind],
+            "In the success rate": ["yes" if kind.blame == "provider" else "no" for kind in FailureKind],
+            "May be billed": ["yes" if kind.may_be_billed else "no" for kind in FailureKind],
+        }
+    )
+
+
+def outcome_table(row: pd.Series) -> pd.DataFrame:
+    """All columns of one attempt, as text."""
+    values = {name: _text(name, row[name]) for name in OUTCOME_COLUMNS}
+    return pd.DataFrame({"Column": list(values), "Value": list(values.values())})
+
+
+def _text(name: str, value: Any) -> str:
+    if pd.isna(value):
+        return fmt.DASH
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d %H:%M:%S.%f} UTC"
+    if name == "cost_usd":
+        return format_usd(float(value))
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    if name == "server_ms":
+        timings = json.loads(value)
+        return ", ".join(f"{key} {format_ms(float(number))}" for key, number in timings.items()) or fmt.DASH
+    if name == "unsupported":
+        return ", ".join(json.loads(value)) or fmt.DASH
+    return str(value)
