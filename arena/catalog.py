@@ -6,6 +6,7 @@ endpoints by id. Every complaint names the file, the entry and the field, and su
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tomllib
@@ -105,7 +106,11 @@ class Catalog:
         ]
         if not chosen:
             raise ConfigError(f"{where}: prompts selects no prompt at all; widen ids, categories, tags or modes")
-        return chosen if wanted.limit is None else spread(chosen, wanted.limit)
+        return [self._with_hashes(p) for p in (chosen if wanted.limit is None else spread(chosen, wanted.limit))]
+
+    def _with_hashes(self, prompt: Prompt) -> Prompt:
+        hashes = tuple(hashlib.sha256(self.source_path(name).read_bytes()).hexdigest() for name in prompt.sources)
+        return prompt.model_copy(update={"source_sha256": hashes}) if hashes else prompt
 
     def source_path(self, name: str) -> Path:
         """Path of an edit prompt's input image; ConfigError if it is not there or leaves its directory."""

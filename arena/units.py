@@ -5,6 +5,8 @@ from decimal import Decimal, InvalidOperation
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 NANO_USD_PER_USD = 1_000_000_000
+MOST_USD = 1_000_000
+"""No image costs more; a server that says so is not believed."""
 
 
 def ms_from_ns(value_ns: int | None) -> float | None:
@@ -28,12 +30,12 @@ def usd_from_nano(value_nano_usd: int | None) -> Decimal | None:
 
 
 def parse_usd(text: object) -> Decimal | None:
-    """Dollars from what a server or a person wrote, or None if that is no finite, non-negative number."""
+    """Dollars from what a server or a person wrote, or None if that is no believable, non-negative number."""
     try:
         value = Decimal(str(text).strip())
     except InvalidOperation:
         return None
-    return value if value.is_finite() and value >= 0 else None
+    return value if value.is_finite() and 0 <= value <= MOST_USD else None
 
 
 def format_usd(value_usd: Decimal | float | None) -> str:
@@ -45,6 +47,8 @@ def format_usd(value_usd: Decimal | float | None) -> str:
         return "$0"
     if value >= 100:
         return f"${value:,.0f}"
+    if value < 0.0001:
+        return f"${value:.2g}" if value >= 1e-9 else "$0"
     return f"${value:.{2 if value >= 1 else 3 if value >= 0.1 else 4}f}"
 
 
@@ -52,8 +56,8 @@ def format_ms(value_ms: float | None) -> str:
     """`87 ms`, `1.24 s`: three significant digits are all that a latency figure carries."""
     if value_ms is None:
         return "–"
-    if value_ms < 1:
-        return f"{value_ms:.2f} ms"
+    if value_ms < 99.95:
+        return f"{value_ms:.{2 if value_ms < 9.995 else 1}f} ms"
     return f"{value_ms:.0f} ms" if value_ms < 1000 else f"{value_ms / 1000:.2f} s"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -58,9 +59,11 @@ def _origin(url: str) -> tuple[str, str, int] | None:
 
 
 def _is_private(host: str) -> bool:
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+    name = host.rstrip(".")
+    if name == "localhost" or name.endswith((".localhost", ".local", ".internal")):
         return True
     try:
-        return not ipaddress.ip_address(host).is_global
+        return not ipaddress.ip_address(name).is_global
     except ValueError:
-        return False
+        # Resolvers read 127.1, 2130706433 and 0x7f.1 as addresses, too; no public name ends in a number.
+        return bool(re.fullmatch(r"0x[0-9a-f]*|\d+", name.rpartition(".")[2]))

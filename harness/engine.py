@@ -17,7 +17,7 @@ import anyio.to_thread
 from arena.domain.failure import Failure, FailureKind, clean_message
 from arena.domain.outcome import CallPurpose, CallRecord
 from arena.domain.timings import Timings
-from arena.units import ns_from_s
+from arena.units import NS_PER_S, ns_from_s
 from harness.addresses import belongs_to, objection_to_result
 from harness.providers.base import (
     Answer,
@@ -31,17 +31,21 @@ from harness.providers.base import (
     Rejected,
     WireCall,
 )
-from harness.transport import Answered, Connection, Marks
+from harness.transport import Answered, Connection, Marks, PreparedCall
 
 if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
+
+    from pydantic import SecretStr
 
     from harness.clock import Clock
 
 LOG = logging.getLogger(__name__)
 PARSE_INLINE_BELOW_BYTES = 64 * 1024
 MAX_REDIRECTS = 3
+MIN_KEY_LENGTH = 4
+"""A shorter "key" is a placeholder, and replacing it would garble messages."""
 SIMULATED_HEADER = "x-arena-simulated"
 
 
@@ -88,21 +92,47 @@ class Engine:
 
         `due_ns` is when the plan meant it to leave, on the engine's clock. Raises only for bugs and for cancellation.
         """
-        call = provider.build(job)
-        steps = _Steps(self, provider, job, connection, started_at=self._clock.utc(), sent_ns=self._clock.now_ns())
         failure: Failure | None = None
+        request, problem = await self._prepare(provider, job, connection)
+        if due_ns is not None:
+            await self._clock.sleep_until(due_ns)
+        steps = _Steps(self, provider, job, connection, started_at=self._clock.utc(), sent_ns=self._clock.now_ns())
         with anyio.move_on_after(timeout_s) as deadline:
+            steps.deadline = deadline
             try:
-                await steps.run(call)
+                if request is None:
+                    raise _Failed(problem)
+                await steps.run(request)
             except _Failed as ended:
                 failure = ended.failure
             except Exception as error:  # a bug of ours must cost one trial, not the run
                 LOG.exception("trial at %s failed inside the harness", job.endpoint.id)
-                failure = Failure(kind=FailureKind.HARNESS, message=clean_message(f"{type(error).__name__}: {error}"))
+                failure = Failure(
+                    kind=FailureKind.HARNESS, message=redacted(f"{type(error).__name__}: {error}", job.key)
+                )
         if deadline.cancelled_caught:
             steps.note_cut_off()
             failure = Failure(kind=FailureKind.TIMEOUT, message=f"no image within {timeout_s:g} s")
         return steps.delivery(failure, due_ns=due_ns, slot_wait_ns=slot_wait_ns)
+
+    async def _prepare(
+        self, provider: Provider, job: Job, connection: Connection
+    ) -> tuple[PreparedCall | None, Failure]:
+        """The submitting call, encoded: before the clock starts, and off the loop where there are images to encode."""
+        failure = Failure(kind=FailureKind.HARNESS)
+
+        def build() -> PreparedCall:
+            call = provider.build(job)
+            return connection.prepare(call, with_auth=belongs_to(job.endpoint, call.url))
+
+        try:
+            if not job.request.images:
+                return build(), failure
+            return await anyio.to_thread.run_sync(build, limiter=self._parsers), failure
+        except Exception as error:  # a bug of ours must cost one trial, not the run
+            LOG.exception("a request to %s could not be built", job.endpoint.id)
+            message = redacted(f"{type(error).__name__}: {error}", job.key)
+            return None, Failure(kind=FailureKind.HARNESS, message=message)
 
     def now_ns(self) -> int:
         """The engine's monotonic clock."""
@@ -145,10 +175,11 @@ class _Steps:
     done: Done | None = None
     payloads: tuple[str | bytes, ...] = ()
     calls: list[CallRecord] = field(default_factory=list)
+    deadline: anyio.CancelScope | None = None
 
-    async def run(self, call: WireCall) -> None:
+    async def run(self, submit: PreparedCall) -> None:
         """Submit, poll while pending, download. _Failed ends it early."""
-        answered = await self._send(call)
+        answered = await self._exchange(submit)
         self.connected_ns = self._since(answered.marks.connected_ns)
         self.accepted_ns = self._first_byte(answered.marks)
         answer = await self._parse(answered)
@@ -195,7 +226,7 @@ class _Steps:
             timings=timings,
             payloads=() if failure else self.payloads,
             done=self.done,
-            failure=failure,
+            failure=failure and failure.model_copy(update={"message": redacted(failure.message, self.job.key)}),
             reported_cost_usd=self.reported_cost_usd,
             request_id=self.request_id,
             simulated=self.simulated or self.job.endpoint.simulated,
@@ -203,8 +234,17 @@ class _Steps:
         )
 
     async def _send(self, call: WireCall) -> Answered:
-        with_auth = call.auth is not None and belongs_to(self.job.endpoint, call.url)
-        sent = await self.connection.send(call, origin_ns=self.sent_ns, with_auth=with_auth)
+        try:
+            prepared = self.connection.prepare(call, with_auth=belongs_to(self.job.endpoint, call.url))
+        except ValueError:  # an address that a server made up and that is none
+            message = f"the address for the {call.purpose} is not valid"
+            kind = FailureKind.DOWNLOAD if call.purpose is CallPurpose.DOWNLOAD else FailureKind.BAD_RESPONSE
+            raise _Failed(Failure(kind=kind, message=message)) from None
+        return await self._exchange(prepared)
+
+    async def _exchange(self, prepared: PreparedCall) -> Answered:
+        call = prepared.call
+        sent = await self.connection.send(prepared, origin_ns=self.sent_ns)
         self.calls.append(sent.record)
         if not isinstance(sent, Answered):
             if call.purpose is CallPurpose.SUBMIT:
@@ -215,7 +255,11 @@ class _Steps:
         return sent
 
     async def _parse(self, answered: Answered) -> Answer:
-        answer = await self.engine.parse(self.provider, self.job, answered.exchange)
+        begun_ns = self.engine.now_ns()
+        with anyio.CancelScope(shield=True):
+            answer = await self.engine.parse(self.provider, self.job, answered.exchange)
+        if self.deadline is not None:  # reading an answer takes our time, not the provider's
+            self.deadline.deadline += (self.engine.now_ns() - begun_ns) / NS_PER_S
         self.request_id = answer.request_id or self.request_id
         return answer
 
@@ -270,7 +314,7 @@ class _Steps:
             if status not in {301, 302, 303, 307, 308} or "location" not in headers:
                 message = f"the result address answered HTTP {status}"
                 raise _Failed(Failure(kind=FailureKind.DOWNLOAD, message=message, http_status=status))
-            url = urljoin(url, headers["location"])
+            url = _redirected(url, headers["location"])
         message = f"the result address redirects more than {MAX_REDIRECTS} times"
         raise _Failed(Failure(kind=FailureKind.DOWNLOAD, message=message))
 
@@ -291,8 +335,24 @@ def _of_download(failure: Failure) -> Failure:
     return Failure(kind=FailureKind.DOWNLOAD, message=message, http_status=failure.http_status)
 
 
+def _redirected(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        message = "the result address redirects to something that is no address"
+        raise _Failed(Failure(kind=FailureKind.DOWNLOAD, message=message)) from None
+
+
+def redacted(message: str, key: SecretStr | None) -> str:
+    """A message fit to be stored: cleaned, and without the key, which some servers and libraries quote."""
+    secret = "" if key is None else key.get_secret_value()
+    return clean_message(message.replace(secret, "(key)") if len(secret) >= MIN_KEY_LENGTH else message)
+
+
 def _inline_first_byte_ns(image: InlineImage, answered: Answered) -> int:
     """When the first byte of an inline image arrived: headers, or JSON sent early, are no image."""
-    offset = answered.exchange.body.find(image.base64[:32].encode("ascii", "replace"))
-    arrival_ns = answered.marks.arrival_ns(max(offset, 0))
+    start = image.base64[:32].encode("ascii", "replace")
+    body = answered.exchange.body
+    offset = max(body.find(start), body.find(start.replace(b"/", rb"\/")), 0)  # some servers escape slashes
+    arrival_ns = answered.marks.arrival_ns(offset)
     return arrival_ns or answered.marks.ended_ns

@@ -12,7 +12,13 @@ from PIL import Image, UnidentifiedImageError
 from arena.domain.request import ImageFormat
 
 MAX_PIXELS = 64_000_000
-_FORMATS = {"PNG": ImageFormat.PNG, "JPEG": ImageFormat.JPEG, "WEBP": ImageFormat.WEBP}
+# MPO is a JPEG with further frames behind it; cameras and some encoders write it under the name of JPEG.
+_FORMATS = {
+    "PNG": ImageFormat.PNG,
+    "JPEG": ImageFormat.JPEG,
+    "MPO": ImageFormat.JPEG,
+    "WEBP": ImageFormat.WEBP,
+}
 
 
 class BadImageError(Exception):
@@ -43,7 +49,7 @@ def inspect(data: bytes) -> ImageFacts:
     if not data:
         raise BadImageError("the image is empty")
     try:
-        with Image.open(io.BytesIO(data), formats=list(_FORMATS)) as image:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise BadImageError(f"the image has {image.width}x{image.height} pixels, more than {MAX_PIXELS}")
             image.load()

@@ -124,7 +124,8 @@ def expand(plan: Plan, cells: Mapping[str, Sequence[Prompt]]) -> Iterator[Trial]
     for endpoint_id, prompts in cells.items():
         for index in range(plan.warmup):
             prompt, repetition = prompts[index % len(prompts)], index // len(prompts)
-            seed = trial_seed(plan, prompt, repetition)
+            # Not the measured seeds: a cache that the warm-up filled would answer the measured request.
+            seed = trial_seed(plan, prompt, repetition, salt="warmup/")
             yield _trial(seq, endpoint_id, prompt, repetition, Phase.WARMUP, seed)
             seq += 1
     due = _due_times(plan, cells)
@@ -159,13 +160,13 @@ def _trial(
     )
 
 
-def trial_seed(plan: Plan, prompt: Prompt, repetition: int) -> int | None:
+def trial_seed(plan: Plan, prompt: Prompt, repetition: int, salt: str = "") -> int | None:
     """The generation seed: the same at every endpoint, different for each prompt and repetition when it varies."""
     if plan.request.seed == "none":
         return None
     if isinstance(plan.request.seed, int):
         return plan.request.seed
-    digest = hashlib.sha256(f"{plan.seed}/{prompt.id}/{repetition}".encode()).digest()
+    digest = hashlib.sha256(f"{plan.seed}/{salt}{prompt.id}/{repetition}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1  # 31 bits: the widest that every known provider takes
 
 
@@ -192,10 +193,7 @@ def estimate(prepared: Prepared, trials: Sequence[Trial] | None = None) -> Estim
     todo = prepared.trials if trials is None else trials
     counts = Counter(t.endpoint_id for t in todo)
     costs = [(t, prepared.worst_case_usd(t)) for t in todo]
-    longest = 0.0
-    for endpoint_id, count in counts.items():
-        slots = in_flight(prepared.plan, prepared.targets[endpoint_id].endpoint)
-        longest = max(longest, timeout_s(prepared.plan, prepared.targets[endpoint_id].endpoint) * -(-count // slots))
+    longest = max((_longest_s(prepared, endpoint_id, todo) for endpoint_id in counts), default=0.0)
     return Estimate(
         calls=len(todo),
         by_endpoint=dict(counts),
@@ -203,6 +201,17 @@ def estimate(prepared: Prepared, trials: Sequence[Trial] | None = None) -> Estim
         unpriced=tuple(sorted({t.endpoint_id for t, c in costs if c is None})),
         longest_s=longest,
     )
+
+
+def _longest_s(prepared: Prepared, endpoint_id: str, todo: Sequence[Trial]) -> float:
+    """Seconds until the last call of an endpoint has ended if every one ran into its deadline."""
+    endpoint = prepared.targets[endpoint_id].endpoint
+    mine = [t for t in todo if t.endpoint_id == endpoint_id]
+    rounds = -(-len(mine) // in_flight(prepared.plan, endpoint))
+    per_minute, last_due_s = endpoint.limits.requests_per_minute, max((t.due_ns or 0) for t in mine) / NS_PER_S
+    paced_s = 0.0 if per_minute is None else 60 / per_minute * (len(mine) - 1)
+    deadline_s = timeout_s(prepared.plan, endpoint)
+    return max(rounds * deadline_s, paced_s + deadline_s, last_due_s + deadline_s)
 
 
 def in_flight(plan: Plan, endpoint: Endpoint) -> int:
@@ -215,21 +224,26 @@ def timeout_s(plan: Plan, endpoint: Endpoint) -> float:
     return plan.timeout_s if plan.timeout_s is not None else endpoint.timeout_s
 
 
-def check_budget(prepared: Prepared, budget_usd: Decimal, trials: Sequence[Trial] | None = None) -> None:
-    """BudgetError if the budget cannot be kept to, or does not pay for a single call."""
-    todo = prepared.trials if trials is None else trials
-    costs = {t.endpoint_id: prepared.worst_case_usd(t) for t in todo}
-    unpriced = sorted(e for e, cost in costs.items() if cost is None)
+def check_budget(prepared: Prepared, budget_usd: Decimal) -> None:
+    """BudgetError if the budget cannot be kept to, or does not pay for a single call at each endpoint."""
+    check_prices(prepared)
+    one_each = {t.endpoint_id: t for t in prepared.trials}
+    costs = {endpoint_id: prepared.worst_case_usd(t) or Decimal(0) for endpoint_id, t in one_each.items()}
+    dearest = max(costs, key=lambda endpoint_id: costs[endpoint_id])
+    if budget_usd < costs[dearest]:
+        raise BudgetError(
+            f"--budget {format_usd(budget_usd)} is below the cost of one call at {dearest}, which is "
+            f"{format_usd(costs[dearest])}; raise it, or leave the endpoint out with --only"
+        )
+
+
+def check_prices(prepared: Prepared) -> None:
+    """BudgetError naming the endpoints whose price is not known: a budget could not be kept to there."""
+    unpriced = sorted(e for e in {t.endpoint_id for t in prepared.trials} if prepared.targets[e].card is None)
     if unpriced:
         names = ", ".join(unpriced)
         raise BudgetError(
             f"--budget needs a price for {names}; add one to prices.toml in ARENA_CONFIG_DIR, or drop --budget"
-        )
-    cheapest = min((cost for cost in costs.values() if cost is not None), default=Decimal(0))
-    if budget_usd < cheapest:
-        raise BudgetError(
-            f"--budget {format_usd(budget_usd)} is below the cost of one call, which is {format_usd(cheapest)} "
-            "at the cheapest endpoint; raise it"
         )
 
 
@@ -239,6 +253,11 @@ def check_keys(prepared: Prepared, environ: Mapping[str, str]) -> None:
         if target.key_name and not environ.get(target.key_name, "").strip():
             needing = [t.endpoint.id for t in prepared.targets.values() if t.key_name == target.key_name]
             raise MissingKeyError(needing, target.key_name)
+        key = environ.get(target.key_name or "", "").strip()
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ConfigError(
+                f"{target.key_name}: holds spaces, line breaks or other signs that no key has; set it again"
+            )
 
 
 def _check(

@@ -25,7 +25,7 @@ from arena.store.recorder import Recorder
 from arena.units import nano_usd
 from harness.budget import Budget
 from harness.clock import SystemClock
-from harness.plan import Prepared, Target, source_image
+from harness.plan import Prepared, Target, check_prices, source_image
 from harness.providers import provider
 from harness.runner import Runner
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from arena.catalog import Catalog
+    from arena.domain.prompt import Prompt
+    from arena.domain.request import SourceImage
     from arena.settings import Settings
     from arena.store.engine import Database
     from harness.progress import Progress
@@ -82,22 +84,35 @@ def resume(database: Database, catalog: Catalog, run_id: str, budget_usd: Decima
     owner = runs.new_owner()
     with database.write() as connection:
         run = runs.get_run(connection, run_id)
-        unknown = runs.claim_run(connection, run.id, owner)
         left = runs.untried(connection, run.id)
-        if not left:
-            runs.end_run(connection, run.id, owner, RunStatus.FINISHED)
+        if not left and run.status is not RunStatus.RUNNING:
+            raise ConfigError(f"run {run.id} has nothing left to fire; `arena runs show {run.id}` shows it")
+        unknown = runs.claim_run(connection, run.id, owner)
         stored = [s for s in runs.stored_trials(connection, run.id) if s.id in left]
         endpoints, prompts = runs.run_endpoints(connection, run.id), runs.run_prompts(connection, run.id)
         attempts = runs.attempts_so_far(connection, run.id)
-    if not stored:
-        raise ConfigError(f"run {run.id} has nothing left to fire; `arena runs show {run.id}` shows it")
-    targets = {e.id: Target(e, provider(e.protocol), card, e.key_env) for e, card in endpoints}
-    sources = {name: source_image(catalog, name) for p in prompts.values() for name in p.sources}
-    prepared = Prepared(run.plan, targets, prompts, sources, tuple(s.trial for s in stored), ())
-    if budget_usd is not None:
-        run = run.model_copy(update={"budget_nano_usd": nano_usd(budget_usd)})
-    spent = _spent_nano_usd(prepared, attempts)
-    return Session(run, owner, prepared, tuple(stored), spent, unknown)
+        targets = {e.id: Target(e, provider(e.protocol), card, e.key_env) for e, card in endpoints}
+        prepared = Prepared(
+            run.plan, targets, prompts, _same_sources(catalog, prompts), tuple(s.trial for s in stored), ()
+        )
+        if budget_usd is not None:
+            run = run.model_copy(update={"budget_nano_usd": nano_usd(budget_usd)})
+            runs.set_budget(connection, run.id, nano_usd(budget_usd))
+        if run.budget_nano_usd is not None and stored:
+            check_prices(prepared)
+    return Session(run, owner, prepared, tuple(stored), _spent_nano_usd(prepared, attempts), unknown)
+
+
+def _same_sources(catalog: Catalog, prompts: Mapping[str, Prompt]) -> dict[str, SourceImage]:
+    """The input images that a run was made with; ConfigError if a file has changed since."""
+    sources: dict[str, SourceImage] = {}
+    for prompt in prompts.values():
+        for name, sha256 in zip(prompt.sources, prompt.source_sha256, strict=True):
+            image = source_image(catalog, name)
+            if hashlib.sha256(image.data).hexdigest() != sha256:
+                raise ConfigError(f"prompts/sources/{name}: has changed since the run was made; put the old file back")
+            sources[name] = image
+    return sources
 
 
 def release(database: Database, session: Session, status: RunStatus = RunStatus.INTERRUPTED) -> None:

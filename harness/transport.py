@@ -7,6 +7,7 @@ uncompressed.
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import ssl
@@ -14,6 +15,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import httpx
 
 from arena.domain.failure import Failure, FailureKind, clean_message
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 15.0
 MAX_BODY_BYTES = 96 * 1024 * 1024
+MAX_CHUNK_MARKS = 4096
+KEEPALIVE_S = 4.0
+"""Shorter than the idle time of the servers that close soonest (5 s is common), so that a request is rarely sent into a
+connection that is just being closed."""
 USER_AGENT = "provider-arena/0.1 (+https://github.com/provider-arena/provider-arena)"
 
 FAILURE_BY_EXCEPTION: Mapping[type[Exception], FailureKind] = {
@@ -46,7 +52,16 @@ FAILURE_BY_EXCEPTION: Mapping[type[Exception], FailureKind] = {
     httpx.TooManyRedirects: FailureKind.BAD_RESPONSE,
     httpx.RequestError: FailureKind.NETWORK,
     httpx.InvalidURL: FailureKind.BAD_RESPONSE,
+    anyio.BrokenResourceError: FailureKind.NETWORK,
+    anyio.ClosedResourceError: FailureKind.NETWORK,
+    anyio.EndOfStream: FailureKind.NETWORK,
+    zlib.error: FailureKind.BAD_RESPONSE,
+    OSError: FailureKind.NETWORK,
 }
+OUR_ERRNOS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.ENETDOWN}
+)
+"""Out of descriptors, memory or ports, or without a network: no provider can help that."""
 
 
 @dataclass(slots=True)
@@ -61,6 +76,12 @@ class Marks:
     ended_ns: int = 0
     chunk_ends: list[tuple[int, int]] = field(default_factory=list)
     """For each piece of the body: how many bytes had arrived with it, and when."""
+
+    def arrived(self, end: int, at_ns: int) -> None:
+        """Note that the body has grown to `end` bytes; a drip-feed of single bytes does not grow the list for ever."""
+        if len(self.chunk_ends) >= MAX_CHUNK_MARKS:
+            self.chunk_ends.pop()
+        self.chunk_ends.append((end, at_ns))
 
     def arrival_ns(self, offset: int) -> int | None:
         """When the body byte at `offset` had arrived."""
@@ -96,6 +117,15 @@ class _Progress:
     body: bytearray = field(default_factory=bytearray)
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedCall:
+    """A call whose request is encoded and ready to leave."""
+
+    call: WireCall
+    request: httpx.Request = field(repr=False)
+    marks: Marks
+
+
 class _TooLarge(Exception):  # noqa: N818 - never leaves this file
     pass
 
@@ -115,7 +145,7 @@ class Transport:
             trust_env=False,
             timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S),
             # An API host and a download host or two; never more, as a slot has one call under way at a time.
-            limits=httpx.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=60),
+            limits=httpx.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=KEEPALIVE_S),
             headers={"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"},
         )
         return Connection(client, self)
@@ -133,30 +163,35 @@ class Connection:
         """Close the sockets."""
         await self._client.aclose()
 
-    async def send(self, call: WireCall, *, origin_ns: int, with_auth: bool) -> Answered | Broken:
+    def prepare(self, call: WireCall, *, with_auth: bool) -> PreparedCall:
+        """Encode a call. ValueError for an address that is none."""
+        marks = Marks(started_ns=self._transport.clock.now_ns())
+        try:
+            return PreparedCall(call, self._request(call, marks, with_auth=with_auth), marks)
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise ValueError(str(error)) from None
+
+    async def send(self, prepared: PreparedCall, *, origin_ns: int) -> Answered | Broken:
         """Send one call and read its whole answer.
 
         `origin_ns` is the instant that the call's record counts from. Cancellation passes through; everything that the
         network or the server does wrong comes back as `Broken`.
         """
-        now_ns = self._transport.clock.now_ns
-        progress = _Progress(Marks(started_ns=now_ns()))
+        now_ns, call = self._transport.clock.now_ns, prepared.call
+        progress = _Progress(prepared.marks)
         self._under_way = call, progress
+        progress.marks.started_ns = now_ns()
         try:
-            request = self._request(call, progress.marks, with_auth=with_auth)
-            progress.marks.started_ns = now_ns()
-            response = await self._client.send(request, stream=True)
+            response = await self._client.send(prepared.request, stream=True)
             try:
                 await self._read(response, progress)
             finally:
                 await response.aclose()
             body = _decoded(bytes(progress.body), response.headers, self._transport.max_body_bytes)
         except _TooLarge:
-            progress.marks.ended_ns = now_ns()
             message = f"the answer is larger than {self._transport.max_body_bytes} bytes"
             return self._broken(call, progress, origin_ns, FailureKind.BAD_RESPONSE, message)
-        except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
-            progress.marks.ended_ns = now_ns()
+        except Exception as error:  # noqa: BLE001 - TLS and socket errors reach us raw at times; all of them have a kind
             return self._broken(call, progress, origin_ns, failure_kind(error), _message(error))
         self._under_way = None
         exchange = Exchange(call, response.status_code, _headers(response.headers), body)
@@ -193,20 +228,23 @@ class Connection:
             at_ns = now_ns()
             marks.first_byte_ns = marks.first_byte_ns or at_ns
             progress.body += chunk
-            marks.chunk_ends.append((len(progress.body), at_ns))
+            marks.arrived(len(progress.body), at_ns)
             if len(progress.body) > self._transport.max_body_bytes:
                 raise _TooLarge
         marks.ended_ns = marks.chunk_ends[-1][1] if marks.chunk_ends else now_ns()
 
     def _broken(self, call: WireCall, progress: _Progress, origin_ns: int, kind: FailureKind, message: str) -> Broken:
         self._under_way = None
+        progress.marks.ended_ns = self._transport.clock.now_ns()
         failure = Failure(kind=kind, message=clean_message(message), http_status=progress.status)
         return Broken(failure, progress.marks, _record(call, progress, origin_ns))
 
 
 def failure_kind(error: Exception) -> FailureKind:
-    """What kind of failure an exception of the HTTP library is."""
+    """What kind of failure an exception of the HTTP library, of TLS or of a socket is."""
     causes = _causes(error)
+    if any(isinstance(cause, OSError) and cause.errno in OUR_ERRNOS for cause in causes):
+        return FailureKind.HARNESS
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return FailureKind.DNS
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
@@ -214,7 +252,7 @@ def failure_kind(error: Exception) -> FailureKind:
     for ancestor in type(error).__mro__:
         if ancestor in FAILURE_BY_EXCEPTION:
             return FAILURE_BY_EXCEPTION[ancestor]
-    return FailureKind.BAD_RESPONSE
+    return FailureKind.HARNESS
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -35,7 +35,7 @@ def verify(delivery: Delivery, provider: Provider, blobs: BlobStore, card: Price
         timings=delivery.timings,
         failure=failure,
         images=images,
-        cost=_cost(delivery, failure, card),
+        cost=_cost(delivery, failure, len(images), card),
         simulated=delivery.simulated,
         request_id=delivery.request_id,
         served_model=None if done is None else done.model,
@@ -84,7 +84,7 @@ def _mismatch(request: GenerationRequest, images: list[Artifact]) -> Failure | N
     return None
 
 
-def _cost(delivery: Delivery, failure: Failure | None, card: PriceCard | None) -> Cost | None:
+def _cost(delivery: Delivery, failure: Failure | None, images: int, card: PriceCard | None) -> Cost | None:
     """What the provider says, else the price book's figure; an image that came is paid for, whatever it looks like."""
     if delivery.reported_cost_usd is not None:
         return Cost(usd=delivery.reported_cost_usd, source=CostSource.REPORTED)
@@ -95,4 +95,5 @@ def _cost(delivery: Delivery, failure: Failure | None, card: PriceCard | None) -
     }
     if card is None or not delivered:
         return None
-    return Cost(usd=card.cost_usd(delivery.job.request), source=CostSource.BOOK)
+    request = delivery.job.request.model_copy(update={"n": min(delivery.job.request.n, max(1, images))})
+    return Cost(usd=card.cost_usd(request), source=CostSource.BOOK)

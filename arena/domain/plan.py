@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -38,7 +38,7 @@ class RequestTemplate(Value):
     """
 
     size: Size
-    seed: Literal["varied", "none"] | int = "varied"
+    seed: Literal["varied", "none"] | Annotated[int, Field(ge=0, lt=2**63)] = "varied"
     steps: int | None = Field(default=None, ge=1, le=500)
     guidance: float | None = Field(default=None, ge=0, le=100)
     n: int = Field(default=1, ge=1, le=10)
@@ -74,7 +74,7 @@ class Plan(Value):
 
     name: str = Field(pattern=IDENTIFIER)
     description: str = ""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     endpoints: tuple[str, ...] = Field(min_length=1)
     prompts: Selection
     request: RequestTemplate

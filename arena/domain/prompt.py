@@ -18,7 +18,8 @@ class Prompt(Value):
 
     `clip_tokens` counts the tokens of CLIP's byte-pair encoding without start and end; CLIP reads the first 75 only.
     `sources` are file names of input images, relative to the prompt set's `sources/` directory (edits only).
-    `legible_text` is what the image must show as readable text, if anything.
+    `source_sha256` are the hashes of their bytes, filled in when they are read. `legible_text` is what the image must
+    show as readable text, if anything.
     """
 
     id: str = Field(pattern=IDENTIFIER, max_length=80)
@@ -28,6 +29,7 @@ class Prompt(Value):
     tags: tuple[str, ...] = ()
     clip_tokens: int = Field(ge=1)
     sources: tuple[str, ...] = ()
+    source_sha256: tuple[str, ...] = ()
     legible_text: tuple[str, ...] = ()
 
     def model_post_init(self, _context: Any, /) -> None:
@@ -38,7 +40,7 @@ class Prompt(Value):
     @property
     def sha256(self) -> str:
         """Hash of everything that is sent: two prompts with equal hashes ask for the same thing."""
-        content = "\x00".join([self.mode, self.text, *self.sources])
+        content = "\x00".join([self.mode, self.text, *self.sources, *self.source_sha256])
         return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -61,15 +61,18 @@ def time_to_image_p95(rows: pd.DataFrame) -> Figure:
 
 
 def cost_per_image(rows: pd.DataFrame) -> Figure:
-    """Everything that was charged over the images that were delivered as asked; None where no cost is known.
+    """What a success costs, and on top of it each success's share of what failures are known to have cost.
 
-    Rows without a known cost are left out unless they are failures: a failure is known to have cost what was recorded.
+    Successes without a known cost are left out of the first part only; None where no success has one. n counts the
+    images whose cost is known.
     """
-    priced = rows[rows["cost_usd"].notna()]
-    images = int(successes(priced)["image_count"].sum())
+    won = successes(rows)
+    priced = won[won["cost_usd"].notna()]
+    images = int(priced["image_count"].sum())
     if images == 0:
         return Figure(None, 0)
-    return Figure(float(priced["cost_usd"].sum()) / images, images)
+    lost = rows[rows["status"] != "succeeded"]["cost_usd"].dropna().sum()
+    return Figure(float(priced["cost_usd"].sum()) / images + float(lost) / int(won["image_count"].sum()), images)
 
 
 def cost_per_thousand(rows: pd.DataFrame) -> Figure:
@@ -79,16 +82,25 @@ def cost_per_thousand(rows: pd.DataFrame) -> Figure:
 
 
 def images_per_minute(rows: pd.DataFrame) -> Figure:
-    """Images delivered as asked, over the time from the first request sent to the last one ended."""
-    if rows.empty or rows["started_at"].isna().all():
-        return Figure(None, 0)
-    begun = rows["started_at"].min()
-    timed = rows.dropna(subset=["started_at", "ended_ms"])
+    """Images delivered as asked, per minute in which at least one request was open; pauses do not count."""
+    import numpy as np
+
+    timed = rows.dropna(subset=["started_at", "ended_ms"]).sort_values("started_at")
+    images = int(successes(timed)["image_count"].sum())
     if timed.empty:
         return Figure(None, 0)
-    ends = (timed["started_at"] - begun).dt.total_seconds() + timed["ended_ms"] / 1000
-    images, seconds = int(successes(rows)["image_count"].sum()), float(ends.max())
-    return Figure(images / seconds * 60, images) if seconds > 0 else Figure(None, images)
+    begun_s = (timed["started_at"] - timed["started_at"].min()).dt.total_seconds().to_numpy(dtype=float)
+    ended_s = begun_s + timed["ended_ms"].to_numpy(dtype=float) / 1000
+    latest_s = np.maximum.accumulate(ended_s)
+    uncovered_s = np.maximum(begun_s, np.concatenate(([0.0], latest_s[:-1])))  # where nothing earlier was still open
+    busy_s = float(np.maximum(latest_s - uncovered_s, 0).sum())
+    return Figure(images / busy_s * 60, images) if busy_s > 0 else Figure(None, images)
+
+
+def time_from_due_p95(rows: pd.DataFrame) -> Figure:
+    """95th percentile of last image byte − scheduled, under a timed load."""
+    timed = successes(rows).dropna(subset=["lateness_ms", "time_to_image_ms"])
+    return quantile((timed["lateness_ms"] + timed["time_to_image_ms"]).tolist(), 0.95)
 
 
 METRICS: tuple[Metric, ...] = (
@@ -125,9 +137,17 @@ METRICS: tuple[Metric, ...] = (
         time_to_image_p95,
     ),
     Metric(
+        "time_from_due_p95_ms", "from due p95", "ms", "lower",
+        "95th percentile of the time from the instant at which the plan meant the request to leave to the last byte of "
+        "the image; under a timed load only. Where it is well above time to image, requests had to wait for the "
+        "endpoint's limit of requests in flight: a stall that time to image does not show.",
+        time_from_due_p95,
+    ),
+    Metric(
         "cost_per_image_usd", "$ / image", "usd", "lower",
         "All that was charged, failures included where they were charged, over the images delivered as asked. Charges "
-        "are the provider's own figure where it reports one, else the dated price book's.",
+        "are the provider's own figure where it reports one, else the dated price book's; what a provider may charge "
+        "for a failure without saying so is not in it.",
         cost_per_image,
     ),
     Metric(
@@ -137,7 +157,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "images_per_minute", "images / min", "1/min", "higher",
-        "Images delivered as asked, over the time from the first request sent to the last one ended, at that load.",
+        "Images delivered as asked, per minute in which at least one request was open, at the load of the plan.",
         images_per_minute,
     ),
 )  # fmt: skip

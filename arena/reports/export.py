@@ -43,9 +43,12 @@ class Table(StrEnum):
 def export(connection: Connection, table: Table, run_id: str | None, file_format: FileFormat, out: Path | None) -> int:
     """Write a table, of one run or of all, to a file or (None) to stdout; returns how many rows were written.
 
-    A file appears whole or not at all. ConfigError for Parquet to stdout, StoreError if the file cannot be written.
+    A file appears whole or not at all. ConfigError for Parquet to stdout or a summary of all runs, StoreError if the
+    file cannot be written.
     """
     frames = _frames(connection, table, run_id)
+    if table is Table.SUMMARY and run_id is None:
+        raise ConfigError("--table summary needs a RUN: figures of different plans are not pooled")
     if out is None:
         if file_format is FileFormat.PARQUET:
             raise ConfigError("--format parquet needs --out FILE: it cannot be written to a terminal or a pipe")

@@ -94,18 +94,21 @@ def _best(claim: str, field: Sequence[EndpointSummary], metric: str, *, lower: b
 
     def rank(entry: tuple[Figure, EndpointSummary]) -> tuple[float, float]:
         figure, summary = entry
-        value = figure.value or 0.0
+        value = round(figure.value or 0.0, 9)  # sums of prices differ in their last bits
         spread = summary.figures["time_to_image_p95_ms"].value or float("inf")
         return (value if lower else -value), spread
 
     figure, winner = min(known, key=rank)
-    others = [s.endpoint for other, s in known if s is not winner and _overlap(figure, other)]
+    others = [s.endpoint for other, s in known if s is not winner and _overlap(metric, figure, other)]
     return Verdict(claim, winner.endpoint, metric, figure, tuple(sorted(others)))
 
 
-def _overlap(a: Figure, b: Figure) -> bool:
+def _overlap(metric: str, a: Figure, b: Figure) -> bool:
+    """Whether two figures may be the same: prices are known exactly; where an interval is missing, any may be."""
+    if metric.endswith("_usd"):
+        return round(a.value or 0.0, 9) == round(b.value or 0.0, 9)
     if a.low is None or a.high is None or b.low is None or b.high is None:
-        return a.value == b.value
+        return True
     return a.low <= b.high and b.low <= a.high
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from arena.settings import Settings
 
-BUSY_TIMEOUT_MS = 10_000
+BUSY_TIMEOUT_MS = 30_000
 
 
 class Database:

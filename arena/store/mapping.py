@@ -35,6 +35,7 @@ def prompt_row(prompt: Prompt) -> Row:
         "tags_json": _json(prompt.tags),
         "clip_tokens": prompt.clip_tokens,
         "sources_json": _json(prompt.sources),
+        "source_sha256_json": _json(prompt.source_sha256),
         "legible_text_json": _json(prompt.legible_text),
     }
 
@@ -49,6 +50,7 @@ def prompt_from_row(row: Mapping[str, Any]) -> Prompt:
         tags=tuple(json.loads(row["tags_json"])),
         clip_tokens=row["clip_tokens"],
         sources=tuple(json.loads(row["sources_json"])),
+        source_sha256=tuple(json.loads(row["source_sha256_json"])),
         legible_text=tuple(json.loads(row["legible_text_json"])),
     )
 

@@ -196,11 +196,19 @@ def _typed_column(column: pd.Series[Any], kind: str) -> pd.Series[Any]:
         case "bool":
             return column.astype("bool")
         case "Int64":
-            return pd.to_numeric(column).astype("Int64")
+            return _exact_integers(column)
         case "Float64":
             return pd.to_numeric(column).astype("Float64")
         case _:
             return column.astype("string")
+
+
+def _exact_integers(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Integers with gaps, without a detour over floats: a 64-bit seed would lose its last digits there."""
+    if pd.api.types.is_integer_dtype(column.dtype):
+        return column.astype("Int64")
+    values = [None if missing else int(value) for value, missing in zip(column, column.isna(), strict=True)]
+    return pd.Series(pd.array(values, dtype="Int64"), index=column.index)
 
 
 def calls(connection: Connection, run_id: str, trial: int) -> pd.DataFrame:

@@ -7,8 +7,9 @@ import secrets
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import psutil
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -61,8 +62,8 @@ def new_run_id(now: datetime) -> str:
 
 
 def new_owner() -> str:
-    """Names this process on this machine."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    """Names this process on this machine: host, process id, and when the process began (ids are used again)."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_began_at(os.getpid())}"
 
 
 def create_run(
@@ -77,7 +78,7 @@ def create_run(
     now = datetime.now(UTC)
     connection.execute(RUN.insert(), mapping.run_row(run, owner, now))
     connection.execute(RUN_ENDPOINT.insert(), [mapping.run_endpoint_row(run.id, e, card) for e, card in endpoints])
-    insert_ignore(connection, PROMPT, [mapping.prompt_row(p) for p in prompts.values()])
+    _upsert_prompts(connection, [mapping.prompt_row(p) for p in prompts.values()])
     connection.execute(TRIAL.insert(), [mapping.trial_row(run, t, prompts[t.prompt_id]) for t in trials])
     return stored_trials(connection, run.id)
 
@@ -161,20 +162,21 @@ def claim_run(connection: Connection, run_id: str, owner: str) -> int:
 
 
 def _alive(owner: str | None, heartbeat_at: datetime | None) -> bool:
-    if owner is None or heartbeat_at is None or datetime.now(UTC) - heartbeat_at > SILENT_AFTER:
+    """A process on this machine is alive while it exists, even suspended; one elsewhere while it can be heard of."""
+    if owner is None or heartbeat_at is None:
         return False
-    host, pid, _ = owner.rsplit(":", 2)
-    return host != socket.gethostname() or _process_exists(int(pid))
+    host, pid, began_at = owner.rsplit(":", 2)
+    if host == socket.gethostname():
+        return _began_at(int(pid)) == int(began_at)
+    return datetime.now(UTC) - heartbeat_at <= SILENT_AFTER
 
 
-def _process_exists(pid: int) -> bool:
+def _began_at(pid: int) -> int | None:
+    """When a process began, in whole seconds since the epoch; None if there is none with this id."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        return int(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _intents_become_unknown(connection: Connection, run_id: str) -> int:
@@ -208,7 +210,9 @@ def write_intent(connection: Connection, trial_id: int, number: int, *, simulate
 
 def write_outcome(connection: Connection, attempt_id: int, outcome: Outcome) -> None:
     """Replace an attempt's intent by its outcome, with its images and calls."""
-    pending = (ATTEMPT.c.id == attempt_id) & (ATTEMPT.c.status == AttemptStatus.INTENDED)
+    # An attempt that another process has given up as unknown meanwhile may still get its true outcome.
+    open_states = (AttemptStatus.INTENDED, AttemptStatus.UNKNOWN)
+    pending = (ATTEMPT.c.id == attempt_id) & ATTEMPT.c.status.in_(open_states)
     updated = connection.execute(ATTEMPT.update().where(pending).values(mapping.outcome_row(outcome))).rowcount
     if updated != 1:
         raise RuntimeError(f"attempt {attempt_id} already has an outcome")
@@ -219,20 +223,50 @@ def write_outcome(connection: Connection, attempt_id: int, outcome: Outcome) -> 
         connection.execute(CALL.insert(), mapping.call_rows(attempt_id, outcome.calls))
 
 
-def beat(connection: Connection, run_id: str, owner: str) -> None:
-    """A sign of life."""
+def beat(connection: Connection, run_id: str, owner: str) -> bool:
+    """A sign of life; False if the run is no longer this owner's."""
     mine = (RUN.c.id == run_id) & (RUN.c.owner == owner)
-    connection.execute(RUN.update().where(mine).values(heartbeat_at=datetime.now(UTC)))
+    return connection.execute(RUN.update().where(mine).values(heartbeat_at=datetime.now(UTC))).rowcount == 1
 
 
 def end_run(connection: Connection, run_id: str, owner: str, status: RunStatus) -> None:
-    """Mark a run as ended; what is still intended then is unknown for good."""
+    """Mark a run as ended, unless another process has taken it over; what is still intended then is unknown."""
     mine = (RUN.c.id == run_id) & (RUN.c.owner == owner)
-    connection.execute(RUN.update().where(mine).values(status=status, ended_at=datetime.now(UTC), owner=None))
-    _intents_become_unknown(connection, run_id)
+    ended = RUN.update().where(mine).values(status=status, ended_at=datetime.now(UTC), owner=None)
+    if connection.execute(ended).rowcount == 1:
+        _intents_become_unknown(connection, run_id)
+        _mark_simulated(connection, run_id)
+
+
+def _mark_simulated(connection: Connection, run_id: str) -> None:
+    """A server that said once in this run that it only pretends did so all along: also where it did not answer."""
+    said = (
+        sa.select(TRIAL.c.endpoint_id)
+        .join(ATTEMPT, ATTEMPT.c.trial_id == TRIAL.c.id)
+        .where(TRIAL.c.run_id == run_id, ATTEMPT.c.simulated)
+    )
+    theirs = sa.select(TRIAL.c.id).where(TRIAL.c.run_id == run_id, TRIAL.c.endpoint_id.in_(said))
+    connection.execute(ATTEMPT.update().where(ATTEMPT.c.trial_id.in_(theirs)).values(simulated=True))
+
+
+def set_budget(connection: Connection, run_id: str, budget_nano_usd: int) -> None:
+    """Replace a run's budget, as it is resumed with another one."""
+    connection.execute(RUN.update().where(RUN.c.id == run_id).values(budget_nano_usd=budget_nano_usd))
+
+
+def _upsert_prompts(connection: Connection, rows: Sequence[mapping.Row]) -> None:
+    """What is sent is the prompt's identity; how it is classified may change, and the newest classification holds."""
+    statement = _dialect(connection).insert(PROMPT)
+    newest = {c.name: statement.excluded[c.name] for c in PROMPT.columns if not c.primary_key}
+    keys = [c.name for c in PROMPT.primary_key.columns]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=newest), rows)
 
 
 def insert_ignore(connection: Connection, table: sa.Table, rows: Sequence[mapping.Row]) -> None:
     """Insert rows, leaving alone those whose primary key is there already."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+    connection.execute(_dialect(connection).insert(table).on_conflict_do_nothing(), rows)
+
+
+def _dialect(connection: Connection) -> Any:
+    """The two databases spell ON CONFLICT alike, but each in its own dialect module."""
+    return postgresql if connection.dialect.name == "postgresql" else sqlite

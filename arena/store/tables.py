@@ -64,6 +64,7 @@ class PromptRow(SQLModel, table=True):
     tags_json: str
     clip_tokens: int
     sources_json: str
+    source_sha256_json: str
     legible_text_json: str
 
 

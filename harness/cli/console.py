@@ -20,17 +20,17 @@ PIPED_WIDTH = 170
 
 
 def out() -> Console:
-    """Where results go. In a pipe nothing is wrapped to a terminal that is not there."""
+    """Where results go, with no markup read from them. In a pipe nothing is wrapped to a terminal that is not there."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False, markup=False)
 
 
 def err() -> Console:
     """Where everything else goes."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
+    return Console(stderr=True, highlight=False, markup=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
 
 
 def say(message: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING
 
 import anyio
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from arena.metrics.intervals import smallest_n_for_value
 from arena.units import format_ms, format_usd
@@ -16,15 +18,20 @@ from harness.cli.console import err, say
 if TYPE_CHECKING:
     from harness.progress import EndpointProgress, Progress
 
+LOG = logging.getLogger(__name__)
 REFRESH_S = 0.25
 LINE_EVERY_S = 5.0
 
 
 async def show(progress: Progress) -> None:
     """Show progress until cancelled; the last state stays on the screen."""
-    if not sys.stderr.isatty():
-        await _lines(progress)
-        return
+    try:
+        await (_live(progress) if sys.stderr.isatty() else _lines(progress))
+    except Exception:  # the view is a convenience, the run is not
+        LOG.exception("the live view has failed; the run goes on without it")
+
+
+async def _live(progress: Progress) -> None:
     with Live(table(progress), console=err(), auto_refresh=False, transient=False) as live:
         try:
             while True:
@@ -56,7 +63,7 @@ def table(progress: Progress) -> Table:
     return shown
 
 
-def _cells(state: EndpointProgress) -> list[str]:
+def _cells(state: EndpointProgress) -> list[str | Text]:
     success = f"{state.succeeded / state.ended * 100:.0f} %" if state.ended else "–"
     return [
         f"{state.ended}/{state.planned}",
@@ -64,7 +71,7 @@ def _cells(state: EndpointProgress) -> list[str]:
         format_ms(_quantile(state.latencies_ms, 0.5)),
         format_ms(_quantile(state.latencies_ms, 0.95)),
         str(state.in_flight),
-        state.last_failure[:60],
+        Text(state.last_failure[:60]),  # what a server said is shown as it is, never read as markup
     ]
 
 

@@ -57,14 +57,13 @@ def print_estimate(console: Console, prepared: Prepared, expected: Estimate) -> 
         table.add_row(*row)
     console.print(table)
     for note in prepared.notes:
-        console.print(f"note: {note}", style="yellow", markup=False)
+        console.print(f"note: {note}", style="yellow")
     worst = format_usd(expected.worst_case_usd)
     if expected.unpriced:
         worst = f"{worst} plus {', '.join(expected.unpriced)}, whose price is not known"
     console.print(
         f"{expected.calls} calls to {len(expected.by_endpoint)} endpoints, at most {worst}, "
-        f"at most {format_duration_s(expected.longest_s)} (if every call ran into its deadline)",
-        markup=False,
+        f"at most {format_duration_s(expected.longest_s)} (if every call ran into its deadline)"
     )
 
 

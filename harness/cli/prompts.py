@@ -36,7 +36,6 @@ def ls(
     if as_json:
         print_json(rows)
         return
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(pad_edge=False, header_style="bold")
@@ -47,7 +46,7 @@ def ls(
     for row in rows:
         text = str(row["text"])
         short = text if len(text) <= 90 else text[:89] + "…"
-        table.add_row(str(row["set"]), str(row["id"]), str(row["category"]), str(row["clip_tokens"]), escape(short))
+        table.add_row(str(row["set"]), str(row["id"]), str(row["category"]), str(row["clip_tokens"]), short)
     out().print(table)
 
 

@@ -44,10 +44,15 @@ def run(
     """Fire a plan's prompts at its endpoints; measure, store and summarize."""
     from arena.errors import ConfigError
     from arena.store.engine import open_database
+    from arena.units import MOST_USD
 
     if (plan is None) == (resume is None):
         raise ConfigError("give either a PLAN or --resume RUN; `arena plan check demo` shows what a plan is")
     settings, catalog = console.settings(), console.catalog()
+    if resume is not None and (only or repeat):
+        raise ConfigError("--resume finishes a run as it was planned; --only and --repeat are for new runs")
+    if budget is not None and not budget <= MOST_USD:
+        raise ConfigError(f"--budget {budget:g} is no amount that can be kept to; name dollars, such as --budget 5")
     budget_usd = None if budget is None else Decimal(str(budget))
     if resume is not None:
         settings.require_writable()
@@ -98,12 +103,14 @@ def _created(database: Database, prepared: Prepared, settings: Settings, budget_
 
 
 def _resumed(database: Database, catalog: Catalog, run_id: str, budget_usd: Decimal | None, *, yes: bool) -> Session:
-    from arena.errors import ArenaError
+    from arena.errors import ConfigError
     from harness.plan import check_keys, estimate
     from harness.session import release, resume
 
     session = resume(database, catalog, run_id, budget_usd)
     try:
+        if not session.trials:
+            raise ConfigError(f"run {session.run.id} has nothing left to fire; its process died after the last call")
         check_keys(session.prepared, os.environ)
         if session.became_unknown:
             say(
@@ -112,7 +119,7 @@ def _resumed(database: Database, catalog: Catalog, run_id: str, budget_usd: Deci
             )
         say(f"run {session.run.id}: {estimate(session.prepared).calls} calls are left")
         console.confirm("Fire them?", yes=yes)
-    except (ArenaError, typer.Exit, KeyboardInterrupt):
+    except BaseException:  # also a "no", and Ctrl-C at the question
         release(database, session)
         raise
     return session

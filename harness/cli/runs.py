@@ -146,7 +146,7 @@ def _print_trial(database: Database, run_id: str, trial: int, *, as_json: bool) 
     for attempt in attempts:
         for name, value in attempt.items():
             if value is not None:
-                screen.print(f"{name:>28}  {value}", markup=False)
+                screen.print(f"{name:>28}  {value}")
     from harness.cli.trial_view import call_table
 
     screen.print(call_table(exchanges))

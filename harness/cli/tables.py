@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -40,7 +39,8 @@ class _Column:
 def print_summary(console: Console, summaries: Sequence[EndpointSummary], title: str) -> None:
     """One row an endpoint, one column a metric; as many tables below each other as the terminal is too narrow for."""
     names = _Column("endpoint", [_name(s) for s in summaries], "left")
-    metrics = [_Column(m.title, [_cell(m, s.figures[m.name]) for s in summaries]) for m in METRICS]
+    told = [m for m in METRICS if any(s.figures[m.name].n for s in summaries)]
+    metrics = [_Column(m.title, [_cell(m, s.figures[m.name]) for s in summaries]) for m in told]
     failures = _Column("failures", [_failures(s) for s in summaries], "left")
     for index, columns in enumerate(_pages([*metrics, failures], console.width - names.width - PADDING)):
         table = Table(title=title if index == 0 else None, title_justify="left", pad_edge=False, header_style="bold")
@@ -81,7 +81,8 @@ def print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
         metric = units[verdict.metric]
         also = f"; intervals overlap with {', '.join(verdict.overlapping)}" if verdict.overlapping else ""
         value = written(metric, verdict.figure)
-        console.print(f"[bold]{verdict.claim}[/]: {escape(verdict.endpoint)} ({metric.title} {value}{escape(also)})")
+        line = Text(verdict.claim, style="bold")
+        console.print(line.append(f": {verdict.endpoint} ({metric.title} {value}{also})", style="not bold"))
 
 
 def written(metric: Metric, figure: Figure) -> str:

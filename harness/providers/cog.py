@@ -93,7 +93,7 @@ class Cog:
         return Done(
             found,
             server_ms={} if seconds is None else {"predict": seconds * 1000},
-            request_id=(wire.text(reply.get("id")) or "")[:200] or wire.request_id(exchange.headers),
+            request_id=wire.label(reply.get("id")) or wire.request_id(exchange.headers),
         )
 
 

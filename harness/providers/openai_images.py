@@ -84,7 +84,7 @@ class OpenAIImages:
             server_ms=wire.milliseconds(reply.get("timings_ms")),
             cost_usd=_reported_cost(job.endpoint, exchange),
             seed=wire.integer(reply.get("seed")),
-            model=(wire.text(reply.get("model")) or "")[:200] or None,
+            model=wire.label(reply.get("model")),
             request_id=wire.request_id(exchange.headers),
         )
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from arena.domain.endpoint import Endpoint
 
 MAX_RETRY_AFTER_S = 366 * 86_400.0
+MAX_TIMINGS = 50
 
 _KIND_BY_STATUS = {
     400: FailureKind.INVALID_REQUEST,
@@ -47,7 +48,8 @@ _KIND_BY_STATUS = {
     504: FailureKind.TIMEOUT_START,
 }
 _MODERATION = re.compile(
-    r"moderation|content[_ ]policy|safety (?:system|checker|filter)|nsfw|sensitive content|flagged as",
+    r"moderation_blocked|blocked by (?:our )?moderation|content[_ ]policy|content[_ ]filter|nsfw|sensitive content"
+    r"|(?:rejected|refused|blocked|flagged) (?:by|as|for) [^.]{0,40}(?:safety|moderation|inappropriate|unsafe|policy)",
     re.IGNORECASE,
 )
 
@@ -85,8 +87,20 @@ def table(value: object) -> Mapping[str, JsonValue]:
 
 
 def text(value: object) -> str | None:
-    """`value` if it is a non-empty string."""
-    return value if isinstance(value, str) and value else None
+    """`value` if it is a non-empty string that can be written down: JSON may hold halves of surrogate pairs."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return None
+    return value
+
+
+def label(value: object) -> str | None:
+    """A short text to be stored, such as an id or a model's name: cleaned and cut."""
+    found = text(value)
+    return clean_message(found, 200) or None if found else None
 
 
 def integer(value: object) -> int | None:
@@ -103,8 +117,8 @@ def number(value: object) -> float | None:
 
 def milliseconds(value: object) -> dict[str, float]:
     """The numeric entries of a table of timings that is in milliseconds already."""
-    found = {name[:60]: number(entry) for name, entry in table(value).items()}
-    return {name: entry for name, entry in found.items() if entry is not None}
+    found = {label(name): number(entry) for name, entry in list(table(value).items())[:MAX_TIMINGS]}
+    return {name[:60]: entry for name, entry in found.items() if name is not None and entry is not None}
 
 
 def image_reference(value: object, base_url: str) -> InlineImage | ImageAddress | None:
@@ -123,8 +137,7 @@ def image_reference(value: object, base_url: str) -> InlineImage | ImageAddress 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """The provider's own name for the request, from the headers that are in use for it."""
-    found = headers.get("x-request-id") or headers.get("request-id") or headers.get("cf-ray")
-    return clean_message(found, 200) if found else None
+    return label(headers.get("x-request-id") or headers.get("request-id") or headers.get("cf-ray"))
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -116,9 +116,24 @@ def test_cost_counts_failures_that_were_charged_and_ignores_what_is_unknown():
     assert figures.cost_per_image(frame(row())).value is None
 
 
-def test_throughput_runs_from_the_first_sent_to_the_last_ended():
-    rows = frame(row(), row(started_at="2026-01-01T00:00:29+00:00"))
-    assert figures.images_per_minute(rows).value == pytest.approx(4.0)
+def test_a_cost_that_only_some_successes_report_is_not_blown_up_by_failures():
+    lost = {"status": "failed", "failure_kind": "wrong_size", "failure_blame": "provider", "cost_usd": 0.05}
+    rows = frame(row(cost_usd=0.05), *[row()] * 9, *[row(**lost)] * 10)
+    assert figures.cost_per_image(rows).value == pytest.approx(0.10)
+
+
+def test_throughput_counts_the_time_in_which_a_request_was_open():
+    at = "2026-01-{:02}T00:00:{:06.3f}+00:00".format
+    overlapping = [row(started_at=at(1, i / 2)) for i in range(4)]  # 0 to 2.5 s
+    next_day = [row(started_at=at(2, 0)), row(started_at=at(2, 0.1), ended_ms=100.0)]  # one second more
+    assert figures.images_per_minute(frame(*overlapping, *next_day)).value == pytest.approx(6 / 3.5 * 60)
+
+
+def test_under_a_timed_load_waiting_for_a_slot_shows_in_the_time_from_due():
+    rows = frame(*[row(time_to_image_ms=500.0, lateness_ms=1500.0)] * 20)
+    assert figures.time_to_image_p95(rows).value == 500.0
+    assert figures.time_from_due_p95(rows).value == 2000.0
+    assert figures.time_from_due_p95(frame(*[row(time_to_image_ms=500.0)] * 20)).value is None
 
 
 def test_an_endpoint_without_a_success_has_no_latency_and_no_cost():

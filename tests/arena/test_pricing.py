@@ -51,7 +51,7 @@ def test_stored_money_is_never_below_the_true_cost():
     assert nano_usd(Decimal("0.0000000001")) == 1
 
 
-@pytest.mark.parametrize("text", ["", "nan", "inf", "-1", "abc", None])
+@pytest.mark.parametrize("text", ["", "nan", "inf", "-1", "abc", None, "1e30", "1e999999"])
 def test_what_is_no_amount_is_unknown_not_zero(text):
     assert parse_usd(text) is None
 

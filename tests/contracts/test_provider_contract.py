@@ -301,5 +301,32 @@ def test_cog_keeps_the_models_own_time_and_tells_a_failure_from_a_refusal():
     assert parse("cog", {"status": "canceled"}).failure.kind is FailureKind.CANCELED
 
 
+def test_what_cannot_be_stored_is_not_taken_over():
+    the_job = job("openai")
+    options = {**OPTIONS["openai"], "cost_header": "x-cost"}
+    priced = Job(make_endpoint(options=options), the_job.request, None)
+    body = b'{"data": [{"b64_json": "QQ=="}], "model": "\\ud800", "timings_ms": {"\\ud800": 1, "a\\u0000b": 2, "c": 3}}'
+    exchange = Exchange(provider("openai").build(priced), 200, {"x-cost": "1e30", "x-request-id": "a\x00b"}, body)
+    done = provider("openai").parse(priced, exchange)
+    assert (done.model, done.cost_usd, done.request_id) == (None, None, "a b")
+    assert done.server_ms == {"a b": 2.0, "c": 3.0}
+
+
+def test_a_complaint_about_a_field_is_no_moderation():
+    for message in (
+        "Unknown parameter: 'moderation'",
+        "invalid value for content",
+        "safety_tolerance must be an integer",
+    ):
+        failure = parse("openai", {"error": {"message": message, "code": "unknown_parameter"}}, 400).failure
+        assert failure.kind is FailureKind.INVALID_REQUEST
+    for message in (
+        "Your request was rejected by our safety system.",
+        "blocked by our moderation system",
+        "NSFW content",
+    ):
+        assert parse("openai", {"error": {"message": message}}, 400).failure.kind is FailureKind.MODERATED_INPUT
+
+
 def test_deep_json_is_no_json():
     assert wire.read_json(b"[" * 100_000) is None

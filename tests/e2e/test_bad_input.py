@@ -26,7 +26,13 @@ GOOD = plan_text("quick")
         (plan_text("quick", prompts={"sets": ["core"], "tags": ["none"]}), [], "prompts selects no prompt at all"),
         (plan_text("quick", "quick"), [], "`endpoints` names t/quick twice"),
         (plan_text("keyed"), [], "t/keyed: the key is missing; set the environment variable TEST_API_KEY"),
-        (GOOD, ["--budget", "0.009"], "--budget $0.0090 is below the cost of one call, which is $0.0100"),
+        (GOOD, ["--budget", "0.009"], "--budget $0.0090 is below the cost of one call at t/quick, which is $0.0100"),
+        (GOOD, ["--budget", "inf"], "--budget inf is no amount that can be kept to"),
+        (
+            GOOD.replace("repetitions = 1", "repetitions = 1\nseed = -1"),
+            [],
+            "`seed`: Input should be greater than or equal to 0",
+        ),
         (GOOD, ["--only", "t/slwo"], "--only: there is no endpoint 't/slwo'; did you mean 't/slow'?"),
         (GOOD + "\nx = ", [], "is not valid TOML"),
     ],
@@ -55,6 +61,17 @@ def test_run_needs_a_plan_or_a_run_to_resume(arena):
 
 
 @pytest.mark.parametrize("command", [["runs", "ls"], ["runs", "show", "last"], ["export"], ["db", "check"]])
+def test_resuming_takes_the_run_as_it_was_planned(arena):
+    arena("run", arena.plan("quick"), "--yes", "--budget", "0.02", code=3)
+    for option in (["--only", "t/quick"], ["--repeat", "2"]):
+        assert "--only and --repeat are for new runs" in arena("run", "--resume", "last", *option, code=2).sentence
+
+
+def test_a_summary_is_of_one_run(arena):
+    arena("run", arena.plan("quick"), "--yes")
+    assert "--table summary needs a RUN" in arena("export", "--table", "summary", "--out", "x.csv", code=2).sentence
+
+
 def test_reading_where_nothing_was_measured_names_the_command_that_measures(arena, command):
     assert "`arena run PLAN` makes one" in arena(*command, code=2).sentence
     assert not arena.data.exists()

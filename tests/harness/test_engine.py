@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import time
 
 import pytest
 from pydantic import SecretStr
@@ -166,7 +167,9 @@ async def test_a_key_never_follows_a_poll_address_to_another_host():
 @pytest.mark.parametrize(
     "address",
     ["http://169.254.169.254/latest", "https://10.0.0.1/i.png", "https://localhost:1/i.png", "file:///etc/passwd",
-     "ftp://127.0.0.1/i.png", "https://[::1]/i.png", "https://metadata.google.internal/x", "http://[bad/i.png"],
+     "ftp://127.0.0.1/i.png", "https://[::1]/i.png",
+     "https://127.1/i", "https://2130706433/i", "https://localhost./i",
+     "https://metadata.google.internal/x", "http://[bad/i.png"],
 )  # fmt: skip
 async def test_results_are_not_fetched_from_where_they_have_no_business(address):
     with scripted(by_path(images_generations=response(json.dumps({"data": [{"url": address}]}).encode()))) as server:
@@ -270,3 +273,56 @@ async def test_base64_that_is_in_no_body_still_gets_a_time():
     with scripted(answering(response(b"{}"))) as server:
         delivery = await attempt(server.url, Elsewhere())
     assert delivery.timings.first_image_byte_ns <= delivery.timings.last_image_byte_ns
+
+
+async def test_a_key_that_a_server_quotes_is_not_kept():
+    quoting = response(b'{"error": {"message": "Invalid API key: canary-key"}}', status="401 No")
+    with scripted(answering(quoting)) as server:
+        delivery = await attempt(server.url)
+    assert delivery.failure.message == "Invalid API key: (key)"
+
+
+async def test_escaped_slashes_do_not_hide_where_the_image_begins():
+    body = openai_reply(png(300, 300, image_format="JPEG")).replace(b"/", b"\\/")
+
+    async def slowly(_request, writer):
+        start = body.index(b"\\/9j")
+        writer.write(response(body)[: -len(body)] + body[:start])
+        await asyncio.sleep(0.08)
+        writer.write(body[start:])
+
+    with scripted(slowly) as server:
+        delivery = await attempt(server.url)
+    assert delivery.timings.first_image_byte_ns - delivery.timings.result_ns > 40_000_000
+
+
+async def test_reading_an_answer_is_not_counted_against_the_deadline():
+    class Slow(OpenAIImages):
+        def parse(self, job, exchange):
+            time.sleep(0.4)
+            return super().parse(job, exchange)
+
+    with scripted(answering(response(openai_reply(PNG + b"\0" * 100_000)))) as server:
+        delivery = await attempt(server.url, Slow(), timeout_s=0.3)
+    assert delivery.failure is None
+
+
+async def test_what_cannot_be_sent_costs_one_trial(caplog):
+    class Unbuildable(OpenAIImages):
+        def build(self, job):
+            raise TypeError(f"cannot encode {job.key.get_secret_value()}")
+
+    with scripted(answering(response(b"{}"))) as server:
+        delivery = await attempt(server.url, Unbuildable())
+    assert delivery.failure.kind is FailureKind.HARNESS
+    assert delivery.failure.message == "TypeError: cannot encode (key)"
+    assert server.requests == []
+
+
+async def test_a_redirect_to_what_is_no_address_is_a_download_failure():
+    routes = {
+        "images_generations": says(data=[{"url": "HOST/a"}]),
+        "a": response(status="302 Found", headers=[("Location", "http://[bad")]),
+    }
+    with scripted(by_path(**routes)) as server:
+        assert (await attempt(server.url)).failure.kind is FailureKind.DOWNLOAD

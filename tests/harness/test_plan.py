@@ -1,5 +1,6 @@
 import itertools
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -51,7 +52,7 @@ def test_endpoints_are_interleaved_within_each_prompt():
 
 def test_a_varied_seed_is_the_same_at_all_endpoints_and_no_other_cell():
     seeds = {}
-    for trial in prepared().trials:
+    for trial in prepared(warmup=0).trials:
         seeds.setdefault((trial.prompt_id, trial.repetition), set()).add(trial.seed)
     assert all(len(s) == 1 for s in seeds.values())
     assert len({s.pop() for s in seeds.values()}) == 10
@@ -120,9 +121,9 @@ def test_the_estimate_adds_up_worst_cases():
 
 
 def test_a_budget_that_pays_for_nothing_or_cannot_be_kept_is_refused():
-    check_budget(prepared(), Decimal("0.002"))
-    with pytest.raises(BudgetError, match=r"--budget \$0.0019 is below the cost of one call, which is \$0.0020"):
-        check_budget(prepared(), Decimal("0.0019"))
+    check_budget(prepared(), Decimal("0.005"))
+    with pytest.raises(BudgetError, match=r"--budget \$0.0049 is below the cost of one call at sim/cogwheel, which is"):
+        check_budget(prepared(), Decimal("0.0049"))
     with pytest.raises(BudgetError, match="--budget needs a price for self-hosted/cog"):
         check_budget(prepared(endpoints=["self-hosted/cog"]), Decimal(1))
 
@@ -134,6 +135,26 @@ def test_a_missing_key_names_the_variable_and_every_endpoint_that_needs_it():
     both = "lumenfall/flux.2-klein-4b, lumenfall/flux.2-klein-9b"
     assert str(caught.value) == f"{both}: the key is missing; set the environment variable LUMENFALL_API_KEY"
     check_keys(plan, {"LUMENFALL_API_KEY": "k"})
+    for broken in ("two\nlines", "two words", "sk-\u2026"):
+        with pytest.raises(ConfigError, match="LUMENFALL_API_KEY: holds spaces, line breaks or other signs") as told:
+            check_keys(plan, {"LUMENFALL_API_KEY": broken})
+        assert broken not in str(told.value)
+
+
+def test_the_longest_time_knows_rates_and_due_times():
+    plan = prepared(endpoints=["sim/steady"], load={"kind": "constant", "rate_per_s": 0.02}, warmup=0)
+    assert estimate(plan).longest_s == 9 * 50 + 60
+    endpoint = plan.targets["sim/steady"].endpoint
+    slow = endpoint.model_copy(update={"limits": endpoint.limits.model_copy(update={"requests_per_minute": 1})})
+    closed = prepared(endpoints=["sim/steady"], warmup=0)
+    closed.targets["sim/steady"] = replace(closed.targets["sim/steady"], endpoint=slow)
+    assert estimate(closed).longest_s == 9 * 60 + 60
+
+
+def test_warm_up_asks_for_nothing_that_is_measured_later():
+    trials = prepared(warmup=3).trials
+    seeds = {phase: {t.seed for t in trials if t.phase is phase} for phase in Phase}
+    assert not seeds[Phase.WARMUP] & seeds[Phase.MEASURE]
 
 
 def test_only_keeps_the_named_endpoints():

@@ -8,7 +8,7 @@ import pytest
 
 from arena.catalog import Catalog
 from arena.domain.run import RunStatus
-from arena.errors import ConfigError, StoreError
+from arena.errors import ConfigError, RunBusyError, StoreError
 from arena.store import queries, runs
 from harness.plan import prepare
 from harness.progress import Progress
@@ -16,6 +16,7 @@ from harness.session import create, execute, resume, today
 from harness.sim.contender import SimContender
 from harness.sim.process import background
 from tests.factories import make_plan
+from tests.servers import png
 
 OPENAI = '{ seed = "seed", steps = "num_inference_steps", guidance = "guidance_scale" }'
 CONTENDERS = {
@@ -239,6 +240,109 @@ async def test_a_full_disk_ends_the_run_with_a_sentence_and_leaves_it_resumable(
     again = resume(database, catalog, session.run.id)
     await run(database, settings, again)
     assert len(outcomes(database, session)) == 10
+
+
+async def test_one_failing_write_loses_nothing_that_came_home(database, settings, catalog, monkeypatch):
+    session = create(database, plan_for(catalog, "quick", repetitions=4, load={"in_flight": 8}), settings, None)
+    from arena.store.blobs import BlobStore
+
+    real, calls = BlobStore._write, []
+
+    def fails_once(self, path, data):
+        calls.append(path)
+        if len(calls) == 3:
+            raise OSError(5, "Input/output error")
+        real(self, path, data)
+
+    monkeypatch.setattr(BlobStore, "_write", fails_once)
+    with pytest.raises(StoreError, match="Input/output error"):
+        await run(database, settings, session)
+    statuses = Counter(outcomes(database, session)["status"])
+    assert statuses["unknown"] == 1, "the one whose image could not be stored"
+    assert statuses["succeeded"] == len(calls) - 1 >= 7, "all others that were open came home and are stored"
+
+
+async def test_an_outcome_that_the_database_cannot_hold_costs_that_outcome(database, settings, catalog, monkeypatch):
+    session = create(database, plan_for(catalog, "quick"), settings, None)
+    from arena.store import mapping
+
+    real, seen = mapping.outcome_row, []
+
+    def unholdable(outcome):
+        seen.append(outcome)
+        return real(outcome) | ({"polls": 2**80} if len(seen) == 1 else {})
+
+    monkeypatch.setattr(mapping, "outcome_row", unholdable)
+    status, _ = await run(database, settings, session)
+    assert status is RunStatus.FINISHED
+    assert Counter(outcomes(database, session)["failure_kind"].dropna()) == {"harness": 1}
+    assert (outcomes(database, session)["status"] == "succeeded").sum() == 4
+
+
+async def test_a_run_that_was_taken_over_fires_nothing_further(database, settings, catalog, monkeypatch):
+    monkeypatch.setattr(runs, "HEARTBEAT_S", 0.2)
+    session = create(database, plan_for(catalog, "slow", repetitions=4), settings, None)
+    async with anyio.create_task_group() as others:
+
+        async def take_over():
+            await anyio.sleep(0.1)
+            with database.write() as connection:
+                connection.execute(runs.RUN.update().values(owner="other:1:2"))
+
+        others.start_soon(take_over)
+        with pytest.raises(RunBusyError, match="was taken over by another process"):
+            await run(database, settings, session)
+    frame = outcomes(database, session)
+    assert len(frame) == 4
+    assert set(frame["status"]) == {"succeeded"}
+
+
+async def test_connections_stay_open_from_warm_up_to_the_end(database, settings, catalog):
+    session = create(database, plan_for(catalog, "quick", warmup=4), settings, None)
+    await run(database, settings, session)
+    frame = outcomes(database, session)
+    assert frame.loc[frame["phase"] == "measure", "connected_ms"].isna().all()
+    assert frame.loc[frame["phase"] == "warmup", "connected_ms"].notna().all()
+
+
+async def test_resuming_keeps_to_the_new_budget_and_remembers_it(database, settings, catalog):
+    session = create(database, plan_for(catalog, "quick", repetitions=2), settings, Decimal("0.03"))
+    assert (await run(database, settings, session))[0] is RunStatus.BUDGET
+    again = resume(database, catalog, session.run.id, Decimal("0.05"))
+    assert (await run(database, settings, again))[0] is RunStatus.BUDGET
+    assert len(outcomes(database, session)) == 5
+    with database.read() as connection:
+        assert runs.get_run(connection, session.run.id).budget_nano_usd == 50_000_000
+
+
+async def test_resuming_a_finished_run_changes_nothing(database, settings, catalog):
+    session = create(database, plan_for(catalog, "quick"), settings, None)
+    await run(database, settings, session)
+    with database.read() as connection:
+        before = runs.get_run(connection, session.run.id)
+    with pytest.raises(ConfigError, match="has nothing left to fire"):
+        resume(database, catalog, session.run.id)
+    with database.read() as connection:
+        assert runs.get_run(connection, session.run.id) == before
+
+
+async def test_an_edit_is_not_resumed_with_another_source_image(database, settings, catalog, tmp_path):
+    sources = tmp_path / "config" / "sources"
+    sources.mkdir()
+    image = sources / "mine.png"
+    image.write_bytes(png(32, 32))
+    (tmp_path / "config" / "own.toml").write_text(
+        'name = "own"\ntitle = "Own"\nlicence = "CC0-1.0"\n[[prompts]]\nid = "own-edit"\ntext = "bluer"\n'
+        'category = "own"\nmode = "edit"\nsources = ["mine.png"]\nclip_tokens = 1\n'
+    )
+    endpoints = tmp_path / "config" / "endpoints.toml"
+    endpoints.write_text(endpoints.read_text().replace("simulated = true", 'simulated = true\nmodes = ["t2i", "edit"]'))
+    plan = plan_for(catalog, "quick", prompts={"sets": ["own"]}, repetitions=3)
+    session = create(database, plan, settings, Decimal("0.01"))
+    await run(database, settings, session)
+    image.write_bytes(png(32, 32, (1, 2, 3)))
+    with pytest.raises(ConfigError, match=r"prompts/sources/mine.png: has changed since the run was made"):
+        resume(database, catalog, session.run.id, Decimal(1))
 
 
 async def test_servers_own_timings_are_kept_beside_ours(database, settings, catalog):

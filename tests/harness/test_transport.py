@@ -1,6 +1,7 @@
 """The transport against raw sockets: what it stamps, and what it calls each thing that can go wrong."""
 
 import asyncio
+import errno
 import gzip
 import inspect as python_inspect
 import json
@@ -29,7 +30,10 @@ async def send(*calls, with_auth=False, **options):
     shared = Transport(SystemClock(), **options)
     connection = shared.connection()
     try:
-        return [await connection.send(c, origin_ns=shared.clock.now_ns(), with_auth=with_auth) for c in calls]
+        return [
+            await connection.send(connection.prepare(c, with_auth=with_auth), origin_ns=shared.clock.now_ns())
+            for c in calls
+        ]
     finally:
         await connection.close()
 
@@ -209,6 +213,39 @@ def test_every_other_error_of_the_http_library_is_accounted_for():
     raised_by_us_alone |= all_subclasses(httpx.StreamError)
     assert others - raised_by_us_alone == {httpx.InvalidURL}
     assert transport.failure_kind(httpx.InvalidURL("x")) is FailureKind.BAD_RESPONSE
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ssl.SSLError("record layer failure"), FailureKind.TLS),
+        (OSError(errno.EMFILE, "Too many open files"), FailureKind.HARNESS),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), FailureKind.HARNESS),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), FailureKind.NETWORK),
+        (KeyError("a bug of ours"), FailureKind.HARNESS),
+    ],
+)
+def test_what_reaches_us_raw_has_a_kind_too(error, kind):
+    assert transport.failure_kind(error) is kind
+    wrapped = httpx.ConnectError("all attempts failed")
+    wrapped.__cause__ = error
+    if kind is not FailureKind.NETWORK and not isinstance(error, KeyError):
+        assert transport.failure_kind(wrapped) is kind
+
+
+def test_an_address_that_is_none_cannot_be_prepared():
+    connection = Transport(SystemClock()).connection()
+    with pytest.raises(ValueError, match="Invalid IDNA hostname"):
+        connection.prepare(call("http://\ud800/"), with_auth=False)
+
+
+def test_a_drip_feed_does_not_grow_the_marks_for_ever():
+    marks = transport.Marks(started_ns=0)
+    for end in range(1, 50_000):
+        marks.arrived(end, end)
+    assert len(marks.chunk_ends) <= transport.MAX_CHUNK_MARKS
+    assert marks.arrival_ns(10) == 11
+    assert marks.arrival_ns(49_998) == 49_999
 
 
 def test_a_tls_error_is_recognized_behind_a_connect_error():

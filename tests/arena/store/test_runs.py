@@ -1,8 +1,10 @@
 """What is written comes back; what a crash leaves is unknown; what must be unique is."""
 
+import io
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pandas as pd
 import pytest
 import sqlalchemy as sa
 
@@ -167,9 +169,71 @@ def test_a_run_without_signs_of_life_is_silent(any_database):
 
 def test_a_run_whose_process_is_gone_can_be_taken_at_once(any_database):
     host = runs.new_owner().rsplit(":", 2)[0]
-    run, _ = create(any_database, owner=f"{host}:999999:x")
+    run, _ = create(any_database, owner=f"{host}:999999:1700000000")
     with any_database.write() as connection:
         assert runs.claim_run(connection, run.id, "me:2:y") == 0
+
+
+def test_a_process_that_is_there_holds_its_run_even_when_it_is_silent(any_database):
+    run, _ = create(any_database, owner=runs.new_owner())
+    with any_database.write() as connection:
+        connection.execute(runs.RUN.update().values(heartbeat_at=datetime.now(UTC) - timedelta(hours=1)))
+    with pytest.raises(RunBusyError), any_database.write() as connection:
+        runs.claim_run(connection, run.id, "me:2:3")
+
+
+def test_a_process_id_that_is_used_again_does_not_hold_a_dead_run(any_database):
+    host, pid, _ = runs.new_owner().rsplit(":", 2)
+    run, _ = create(any_database, owner=f"{host}:{pid}:1700000000")
+    with any_database.write() as connection:
+        assert runs.claim_run(connection, run.id, "me:2:3") == 0
+
+
+def test_who_has_lost_a_run_ends_nothing_but_may_still_report_what_came(any_database):
+    run, stored = create(any_database, owner="other:1:2")
+    with any_database.write() as connection:
+        late = runs.write_intent(connection, stored[0].id, 1, simulated=False)
+        connection.execute(runs.RUN.update().values(heartbeat_at=datetime.now(UTC) - timedelta(minutes=5)))
+        assert runs.claim_run(connection, run.id, "me:2:3") == 1
+        mine = runs.write_intent(connection, stored[1].id, 1, simulated=False)
+        assert not runs.beat(connection, run.id, "other:1:2")
+        runs.end_run(connection, run.id, "other:1:2", RunStatus.FINISHED)
+        runs.write_outcome(connection, late, succeeded())
+        runs.write_outcome(connection, mine, succeeded())
+        assert runs.get_run(connection, run.id).status is RunStatus.RUNNING
+        assert runs.beat(connection, run.id, "me:2:3")
+    with any_database.read() as connection:
+        assert list(queries.outcomes(connection, run.id)["status"]) == ["succeeded", "succeeded"]
+
+
+def test_an_endpoint_that_said_once_that_it_pretends_pretended_all_along(any_database):
+    run, stored = create(any_database)
+    write(any_database, stored[0], failed(simulated=False))
+    write(any_database, stored[1], succeeded(simulated=True))
+    with any_database.write() as connection:
+        runs.end_run(connection, run.id, "me:1:x", RunStatus.FINISHED)
+    with any_database.read() as connection:
+        assert set(queries.outcomes(connection, run.id)["simulated"]) == {True}
+
+
+def test_a_prompts_newest_classification_holds(any_database):
+    create(any_database, trials=1, run=make_run(run_id="20260101-000000-aaaa"))
+    prompt = make_prompt("p0", category="other", legible_text=["p"])
+    with any_database.write() as connection:
+        run = make_run(run_id="20260101-000000-bbbb")
+        runs.create_run(connection, run, [(make_endpoint(), None)], [make_trial(prompt_id="p0")], {"p0": prompt}, "o")
+        assert runs.run_prompts(connection, "20260101-000000-aaaa")["p0"].category == "other"
+
+
+def test_big_integers_with_gaps_keep_every_digit(any_database):
+    run, stored = create(any_database)
+    write(any_database, stored[0], succeeded(sent_seed=8423892384923849239))
+    write(any_database, stored[1], succeeded())
+    with any_database.read() as connection:
+        frame = queries.outcomes(connection, run.id)
+    assert frame["served_seed"][0] == 8423892384923849239
+    again = queries.typed(pd.read_csv(io.StringIO(frame.to_csv(index=False)), dtype=object))
+    assert again["served_seed"][0] == 8423892384923849239
 
 
 def test_the_overview_counts_what_there_is(any_database):

@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("tags_json", sa.String(), nullable=False),
         sa.Column("clip_tokens", sa.Integer(), nullable=False),
         sa.Column("sources_json", sa.String(), nullable=False),
+        sa.Column("source_sha256_json", sa.String(), nullable=False),
         sa.Column("legible_text_json", sa.String(), nullable=False),
         sa.CheckConstraint("mode IN ('t2i', 'edit')", name=op.f("ck_prompt_mode")),
         sa.PrimaryKeyConstraint("id", "sha256", name=op.f("pk_prompt")),

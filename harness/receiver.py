@@ -1,0 +1,144 @@
+"""What happens to an attempt once its clock has stopped: verified on worker threads, stored, settled, shown.
+
+Whatever has been paid for is stored if it can be: one outcome that cannot be written costs that outcome, and the error
+is kept for the end of the run instead of taking the others down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from arena.domain.failure import Failure, FailureKind
+from arena.domain.outcome import Outcome
+from arena.errors import StoreError
+from arena.store import runs
+from arena.units import nano_usd
+from harness.verify import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from arena.domain.plan import Phase
+    from arena.store.blobs import BlobStore
+    from arena.store.engine import Connection
+    from arena.store.recorder import Recorder
+    from harness.budget import Budget
+    from harness.engine import Delivery
+    from harness.plan import Target
+    from harness.progress import Progress
+
+T = TypeVar("T")
+LOG = logging.getLogger(__name__)
+VERIFIERS = 2
+UNVERIFIED_LIMIT = 32
+"""How many images may wait for verification; each is a few megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """An attempt that came back and is to be verified."""
+
+    target: Target
+    phase: Phase
+    attempt_id: int
+    reserved_nano_usd: int
+    delivery: Delivery
+
+
+class Receiver:
+    """Verifies and stores, in the order of arrival. `on_error` hears of the first write that failed."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        blobs: BlobStore,
+        budget: Budget,
+        progress: Progress,
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self._recorder, self._blobs, self._budget = recorder, blobs, budget
+        self._progress, self._on_error = progress, on_error
+        self._threads = anyio.CapacityLimiter(VERIFIERS)
+        self._in, self._out = anyio.create_memory_object_stream[Returned](UNVERIFIED_LIMIT)
+
+    async def hand_over(self, returned: Returned) -> None:
+        """Take an attempt; waits while too many are unverified. What has come back is not let go of again."""
+        with anyio.CancelScope(shield=True):
+            await self._in.send(returned)
+
+    async def close(self) -> None:
+        """No further attempt will come."""
+        await self._in.aclose()
+
+    async def work(self) -> None:
+        """Verify until closed and empty."""
+        async with self._out, anyio.create_task_group() as workers:
+            for _ in range(VERIFIERS):
+                workers.start_soon(self._work_one)
+
+    async def written(self, write: Callable[[Connection], T]) -> T:
+        """The result of a write, once it is committed; a write that is queued is not given up."""
+        waiting = asyncio.wrap_future(self._recorder.submit(write))
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([waiting])
+        return waiting.result()
+
+    async def _work_one(self) -> None:
+        async with self._out.clone() as arriving:
+            async for item in arriving:
+                try:
+                    await self._store(item)
+                except Exception as error:  # noqa: BLE001 - raised at the end; the others must still be stored
+                    self._on_error(error)
+                    await self._budget.settle(item.reserved_nano_usd, item.reserved_nano_usd)
+
+    async def _store(self, item: Returned) -> None:
+        outcome = await self._outcome(item)
+        try:
+            await self.written(lambda c: runs.write_outcome(c, item.attempt_id, outcome))
+        except StoreError:
+            raise
+        except Exception:  # something in it that the database cannot hold
+            LOG.exception("an outcome of %s could not be stored as it is", item.target.endpoint.id)
+            outcome = _unstorable(item, "its outcome could not be stored")
+            await self.written(lambda c: runs.write_outcome(c, item.attempt_id, outcome))
+        spent = spent_nano_usd(outcome, item.reserved_nano_usd)
+        await self._budget.settle(item.reserved_nano_usd, spent)
+        self._progress.stored(item.target.endpoint.id, item.phase, outcome, self._budget.spent_nano_usd)
+
+    async def _outcome(self, item: Returned) -> Outcome:
+        target = item.target
+        try:
+            return await anyio.to_thread.run_sync(
+                verify, item.delivery, target.provider, self._blobs, target.card, limiter=self._threads
+            )
+        except StoreError:
+            raise
+        except Exception as error:  # a bug of ours must cost one trial, not the run
+            LOG.exception("an answer of %s could not be verified", target.endpoint.id)
+            return _unstorable(item, f"{type(error).__name__} while it was verified")
+
+
+def _unstorable(item: Returned, message: str) -> Outcome:
+    return Outcome(
+        started_at=item.delivery.started_at,
+        timings=item.delivery.timings,
+        failure=Failure(kind=FailureKind.HARNESS, message=message),
+        simulated=item.delivery.simulated,
+        calls=item.delivery.calls,
+    )
+
+
+def spent_nano_usd(outcome: Outcome, reserved_nano_usd: int) -> int:
+    """What an attempt counts against the budget: its cost, or the worst case where a failure may have been billed."""
+    if outcome.cost is not None:
+        return nano_usd(outcome.cost.usd)
+    if outcome.failure is not None and not outcome.failure.kind.may_be_billed:
+        return 0
+    return reserved_nano_usd
