@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 CONSTRAINTS := tests/constraints.txt
+# Two tests at a time: what they wait for is mostly not the processor.
+PARALLEL := -n 2 --dist worksteal
 DEMO := .venv
 TEST := .venv-test
 INSTALL = -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
@@ -67,10 +69,10 @@ format: $(TEST_STAMP)
 	$(TEST)/bin/ruff format .
 
 test: lint
-	$(TEST)/bin/python -m pytest
+	$(TEST)/bin/python -m pytest $(PARALLEL)
 
 test-quick: lint
-	$(TEST)/bin/python -m pytest -m "not slow"
+	$(TEST)/bin/python -m pytest $(PARALLEL) -m "not slow"
 
 bench-cli: $(TEST_STAMP)
 	$(TEST)/bin/python tests/benchmarks/cli_startup.py

@@ -60,7 +60,6 @@ def test_run_needs_a_plan_or_a_run_to_resume(arena):
     assert "give either a PLAN or --resume RUN" in arena("run", code=2).sentence
 
 
-@pytest.mark.parametrize("command", [["runs", "ls"], ["runs", "show", "last"], ["export"], ["db", "check"]])
 def test_resuming_takes_the_run_as_it_was_planned(arena):
     arena("run", arena.plan("quick"), "--yes", "--budget", "0.02", code=3)
     for option in (["--only", "t/quick"], ["--repeat", "2"]):
@@ -72,6 +71,7 @@ def test_a_summary_is_of_one_run(arena):
     assert "--table summary needs a RUN" in arena("export", "--table", "summary", "--out", "x.csv", code=2).sentence
 
 
+@pytest.mark.parametrize("command", [["runs", "ls"], ["runs", "show", "last"], ["export"], ["db", "check"]])
 def test_reading_where_nothing_was_measured_names_the_command_that_measures(arena, command):
     assert "`arena run PLAN` makes one" in arena(*command, code=2).sentence
     assert not arena.data.exists()

@@ -2,8 +2,11 @@
 
 import io
 import json
+import re
+import shlex
 import signal
 import sqlite3
+import subprocess
 import time
 from collections import Counter
 
@@ -15,6 +18,8 @@ from PIL import Image
 
 from arena.reports.summary import as_json, flat_rows, summarize
 from arena.store.queries import typed
+from tests.e2e.conftest import ARENA
+from tests.servers import response, scripted
 
 
 def test_a_plan_over_two_protocols_gives_the_same_figures_everywhere(arena):
@@ -154,12 +159,13 @@ def test_a_killed_run_accounts_for_every_call_that_the_server_saw(arena, sim_url
 
 
 def test_a_run_that_is_being_executed_cannot_be_resumed(arena):
-    running = arena.start("run", arena.plan("slow", repetitions=2), "--yes")
+    running = arena.start("run", arena.plan("slow", repetitions=20), "--yes")
     wait_for_outcomes(arena, 1)
     said = arena("run", "--resume", "last", "--yes", code=2)
     assert "is being executed by" in said.sentence
+    running.send_signal(signal.SIGINT)
     running.communicate(timeout=60)
-    assert running.returncode == 0
+    assert running.returncode == 130
 
 
 def test_two_runs_at_once_on_one_database_lose_nothing(arena):
@@ -171,6 +177,43 @@ def test_two_runs_at_once_on_one_database_lose_nothing(arena):
     rows = pd.read_csv(io.StringIO(arena("export", "--out", "-").out))
     assert Counter(rows["run_id"]).values() == {20: 2} or set(Counter(rows["run_id"]).values()) == {20}
     assert set(rows["status"]) == {"succeeded"}
+
+
+def test_a_suspended_run_is_not_taken_over_and_goes_on(arena):
+    running = arena.start("run", arena.plan("slow", repetitions=4), "--yes")
+    wait_for_outcomes(arena, 4)
+    running.send_signal(signal.SIGSTOP)
+    with sqlite3.connect(arena.data / "arena.db", timeout=10) as connection:
+        connection.execute("UPDATE run SET heartbeat_at = '2020-01-01 00:00:00'")
+    connection.close()
+    assert "is being executed by" in arena("run", "--resume", "last", "--yes", code=2).sentence
+    running.send_signal(signal.SIGCONT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 0, err
+    rows = pd.read_csv(io.StringIO(arena("export", "last", "--out", "-").out))
+    assert len(rows) == 20
+    assert set(rows["status"]) == {"succeeded"}
+
+
+@pytest.mark.slow
+def test_what_a_server_says_does_not_disturb_the_live_view(arena, tmp_path):
+    """A terminal, and an error text that looks like markup."""
+
+    async def bracketed(_request, writer):
+        writer.write(response(b'{"error": {"message": "cannot open [/models/flux] [bold"}}', status="500 No"))
+
+    with scripted(bracketed) as server:
+        endpoints = arena.config / "endpoints.toml"
+        endpoints.write_text(re.sub(r'base_url = "[^"]*"', f'base_url = "{server.url}"', endpoints.read_text()))
+        command = shlex.join([ARENA, "run", arena.plan("slow"), "--yes"])
+        done = subprocess.run(
+            ["script", "-qec", command, "/dev/null"],
+            env=arena.env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "[/models/flux]" in done.stdout
+    assert "5/5" in done.stdout
 
 
 def test_one_trial_is_shown_down_to_its_calls(arena):
