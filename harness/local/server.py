@@ -262,8 +262,9 @@ def _stop_on_signals() -> Iterator[threading.Event]:
         return
 
     def stop(_number: int, _frame: object) -> None:
-        stopped.set()
-        raise _Stopped
+        if not stopped.is_set():  # a second signal must not cut the way out short
+            stopped.set()
+            raise _Stopped
 
     # While it runs uvicorn has handlers of its own, and raises the signal again, for these, when it is done.
     previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -151,7 +151,8 @@ def test_a_killed_run_accounts_for_every_call_that_the_server_saw(arena, sim_url
     rows = pd.read_csv(io.StringIO(arena("export", "last", "--out", "-").out))
     assert len(rows) == 20
     assert set(rows["status"]) == {"succeeded", "unknown"}
-    assert (rows["status"] == "unknown").sum() <= 4
+    # Four were in flight; what had just come back and was not stored yet is unknown, too.
+    assert 1 <= (rows["status"] == "unknown").sum() <= 8
     # An intent is written before its call leaves, so a kill in between leaves an unknown that the server never saw.
     seen = requests_seen(sim_url, "slow") - before
     assert (rows["status"] == "succeeded").sum() <= seen <= 20
