@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _READY = "ready "
+_REMIND_S = 0.25
 _GRACE_S = 15.0
 
 
@@ -121,9 +122,12 @@ def _end_with_parent() -> None:
     # Not through sys.stdin, whose lock would be held when the interpreter shuts down.
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_GRACE_S)  # the main thread may be in a long computation that no signal interrupts
-    os._exit(1)
+    # Again and again: a signal that arrives just before a blocking call waits for the end of that call.
+    deadline_s = time.monotonic() + _GRACE_S
+    while time.monotonic() < deadline_s:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_REMIND_S)
+    os._exit(1)  # the main thread is in a long computation that no signal interrupts
 
 
 def _say_ready(base_url: str) -> None:
