@@ -45,7 +45,8 @@ def print_summary(console: Console, summaries: Sequence[EndpointSummary], title:
     for index, columns in enumerate(_pages([*metrics, failures], console.width - names.width - PADDING)):
         table = Table(title=title if index == 0 else None, title_justify="left", pad_edge=False, header_style="bold")
         for column in (names, *columns):
-            table.add_column(column.title, justify=column.justify)
+            # A fixed width, or a title that has to be broken would make the figures break with it.
+            table.add_column(column.title, justify=column.justify, width=column.width - PADDING)
         for row in zip(*(column.cells for column in (names, *columns)), strict=True):
             table.add_row(*row)
         console.print(table)

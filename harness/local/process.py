@@ -8,17 +8,16 @@ from __future__ import annotations
 import logging
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from arena.errors import ArenaError
+from harness.child import end_with_parent
 from harness.local.server import serve
 from harness.local.settings import LocalSettings
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _READY = "ready "
-_REMIND_S = 0.25
 _GRACE_S = 15.0
 
 
@@ -117,19 +115,6 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
 
 
-def _end_with_parent() -> None:
-    """Wait for the end of standard input, which comes when the parent dies, and end this process."""
-    # Not through sys.stdin, whose lock would be held when the interpreter shuts down.
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-    # Again and again: a signal that arrives just before a blocking call waits for the end of that call.
-    deadline_s = time.monotonic() + _GRACE_S
-    while time.monotonic() < deadline_s:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(_REMIND_S)
-    os._exit(1)  # the main thread is in a long computation that no signal interrupts
-
-
 def _say_ready(base_url: str) -> None:
     sys.stdout.write(f"{_READY}{base_url}\n")
     sys.stdout.flush()
@@ -137,7 +122,7 @@ def _say_ready(base_url: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Serve the settings that the one argument holds as JSON; returns the exit status."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent(_GRACE_S)
     try:
         serve("127.0.0.1", 0, LocalSettings.model_validate_json(arguments[0]), on_ready=_say_ready)
     except ArenaError as error:

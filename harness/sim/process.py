@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from arena.errors import ArenaError
+from harness.child import end_with_parent
 from harness.sim.contender import SimContender
 
 if TYPE_CHECKING:
@@ -62,21 +61,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.kill()
 
 
-def _end_with_parent() -> None:
-    """Wait until the other end of standard input is closed, by the parent or by its death; then end."""
-    while sys.stdin.buffer.read(4096):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-    threading.Event().wait(_GRACE_S)
-    os._exit(1)
-
-
 def _main() -> None:
     """Read the contenders from standard input, serve them and print the base URL."""
     from harness.sim.server import serve
 
     contenders = _CONTENDERS.validate_json(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent(_GRACE_S)
     serve("127.0.0.1", 0, contenders, on_ready=_announce)
 
 
