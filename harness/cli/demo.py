@@ -14,6 +14,7 @@ from harness.cli.console import say
 if TYPE_CHECKING:
     from arena.settings import Settings
     from arena.store.engine import Database
+    from harness.local.settings import LocalSettings
     from harness.plan import Prepared
 
 LOCAL_ENDPOINT, TINY_ENDPOINT = "local/flux.2-klein-4b", "local/tiny-flux.2-klein"
@@ -32,14 +33,14 @@ def demo(
     settings = console.settings()
     settings.require_writable()
     database = open_database(settings, create=True)
-    with ExitStack() as servers:
-        environ = dict(os.environ)
-        extra = _local_endpoint(servers, environ, wanted=local)
-        earlier = None if again else _finished_run(database, extra)
-        if earlier is not None:
-            _show_earlier(database, earlier)
-        else:
-            _measure(database, settings, servers, environ, extra)
+    pipeline = _local_settings(wanted=local)
+    extra = () if pipeline is None else (TINY_ENDPOINT if pipeline.tiny else LOCAL_ENDPOINT,)
+    earlier = None if again else _finished_run(database, extra)
+    if earlier is not None:
+        _show_earlier(database, earlier)
+    else:
+        with ExitStack() as servers:
+            _measure(database, settings, servers, pipeline, extra)
     say("")
     say(
         "next: `make demo APP=1` (or `arena app`) opens the app over these results; "
@@ -47,8 +48,8 @@ def demo(
     )
 
 
-def _local_endpoint(servers: ExitStack, environ: dict[str, str], *, wanted: bool) -> tuple[str, ...]:
-    """Start the local server where it is wanted and possible; returns the endpoint that reaches it."""
+def _local_settings(*, wanted: bool) -> LocalSettings | None:
+    """What the local server would serve, where it is wanted and possible: it joins unasked where torch is there."""
     from importlib import util
 
     from arena.errors import ConfigError
@@ -56,18 +57,21 @@ def _local_endpoint(servers: ExitStack, environ: dict[str, str], *, wanted: bool
     if util.find_spec("torch") is None or util.find_spec("diffusers") is None:
         if wanted:
             raise ConfigError("--local needs torch and diffusers; `make demo LOCAL=1` installs them")
-        return ()
-    from harness.local.process import background
+        return None
     from harness.local.settings import LocalSettings
 
-    tiny = not _weights_are_here()
+    return LocalSettings(tiny=not _weights_are_here(), local_files_only=True)
+
+
+def _start_local(servers: ExitStack, pipeline: LocalSettings) -> str:
+    from harness.local.process import background
+
     say(
         "local: starting a tiny pipeline with random weights, no download (`arena local serve` has the real one)"
-        if tiny
+        if pipeline.tiny
         else "local: loading FLUX.2 [klein] 4B from the cache"
     )
-    environ["ARENA_LOCAL_URL"] = servers.enter_context(background(LocalSettings(tiny=tiny, local_files_only=True)))
-    return (TINY_ENDPOINT if tiny else LOCAL_ENDPOINT,)
+    return servers.enter_context(background(pipeline))
 
 
 def _weights_are_here() -> bool:
@@ -113,7 +117,7 @@ def _measure(
     database: Database,
     settings: Settings,
     servers: ExitStack,
-    environ: dict[str, str],
+    pipeline: LocalSettings | None,
     extra: tuple[str, ...],
 ) -> None:
     from arena.domain.run import RunStatus
@@ -124,6 +128,9 @@ def _measure(
     from harness.sim.contender import load_contenders
     from harness.sim.process import background
 
+    environ = dict(os.environ)
+    if pipeline is not None:
+        environ["ARENA_LOCAL_URL"] = _start_local(servers, pipeline)
     environ["ARENA_SIM_URL"] = servers.enter_context(background(load_contenders()))
     prepared = _prepared(environ, extra)
     print_estimate(console.err(), prepared, estimate(prepared))

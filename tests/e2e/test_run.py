@@ -19,6 +19,7 @@ from PIL import Image
 from arena.reports.summary import as_json, flat_rows, summarize
 from arena.store.queries import typed
 from tests.e2e.conftest import ARENA
+from tests.postgres import new_postgres_database
 from tests.servers import response, scripted
 
 
@@ -226,6 +227,18 @@ def test_one_trial_is_shown_down_to_its_calls(arena):
     assert call["http_status"] == 200
     assert call["request_sent_ns"] <= call["headers_ns"] <= call["first_byte_ns"] <= call["ended_ns"]
     assert "submit" in arena("runs", "show", "last", "--trial", "0").out
+
+
+@pytest.mark.slow
+def test_the_same_job_on_postgresql(arena, postgres_url):
+    arena.env["ARENA_DATABASE_URL"] = new_postgres_database(postgres_url)
+    shown = arena.json("run", arena.plan("quick", "pods", repetitions=2), "--yes")
+    assert arena.json("runs", "show", "last")["endpoints"] == shown["endpoints"]
+    assert [e["figures"]["success_rate"]["value"] for e in shown["endpoints"]] == [1, 1]
+    rows = pd.read_csv(io.StringIO(arena("export", "last", "--out", "-").out))
+    assert as_json(summarize(typed(rows.astype(object)))) == shown["endpoints"]
+    assert "20 attempts: the database is sound" in arena("db", "check").out
+    assert not (arena.data / "arena.db").exists()
 
 
 @pytest.mark.slow
