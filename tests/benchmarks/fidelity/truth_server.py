@@ -1,0 +1,143 @@
+"""A server that answers after a known delay with a known body, and keeps its own truth for every request.
+
+`python truth_server.py` with JSON on standard input: {"law": "fixed:50" | "lognormal:900:0.35", "body": "inline" | "url" |
+"tiny", "seed": 1}; prints its port. `GET /truth` answers with what it measured, in nanoseconds from the last byte of the
+request read to the first byte of the body handed to the kernel. Every image is another file: a counter sits in a text chunk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import random
+import struct
+import sys
+import time
+import zlib
+
+import numpy as np
+from PIL import Image
+
+HEAD_BYTES = 33  # PNG signature and IHDR: a multiple of three, so that base64 may be cut there
+COUNTER_DIGITS = 16
+
+
+def noisy_png(side_px: int = 1024, seed: int = 1) -> bytes:
+    """A picture whose file is about as large as a photograph's: 1.6 MB at 1024 x 1024."""
+    rng = np.random.default_rng(seed)
+    slopes = np.linspace(0, 200, side_px)
+    picture = slopes[:, None, None] * 0.6 + slopes[None, :, None] * 0.4 + np.array([0, 20, 40])
+    noisy = (picture + rng.normal(0, 5, (side_px, side_px, 3))).clip(0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noisy).save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def counter_chunk(number: int) -> bytes:
+    """A PNG text chunk with a number in it; 36 bytes, a multiple of three."""
+    data = b"count\0" + b"%0*d" % (COUNTER_DIGITS, number) + b"  "
+    return struct.pack(">I", len(data)) + b"tEXt" + data + struct.pack(">I", zlib.crc32(b"tEXt" + data))
+
+
+class Images:
+    """Bodies of replies, each with an image that no other has."""
+
+    def __init__(self, kind: str) -> None:
+        png = noisy_png() if kind != "tiny" else b""
+        self.kind, self.head, self.rest = kind, png[:HEAD_BYTES], png[HEAD_BYTES:]
+        self.head64, self.rest64 = base64.b64encode(self.head), base64.b64encode(self.rest)
+
+    def reply(self, number: int, host: str) -> list[bytes]:
+        """The pieces of the body of a submitting call."""
+        if self.kind == "inline":
+            chunk = base64.b64encode(counter_chunk(number))
+            return [b'{"created":1,"data":[{"b64_json":"', self.head64, chunk, self.rest64, b'"}]}']
+        return [b'{"created":1,"data":[{"url":"http://%s/i/%d.png"}]}' % (host.encode(), number)]
+
+    def file(self, number: int) -> list[bytes]:
+        """The pieces of an image file."""
+        return [self.head, counter_chunk(number), self.rest]
+
+
+class Truth:
+    """The law, the bodies, and what happened."""
+
+    def __init__(self, law: str, body: str, seed: int) -> None:
+        kind, *numbers = law.split(":")
+        self.kind, self.numbers = kind, [float(n) for n in numbers]
+        self.rng, self.images = random.Random(seed), Images(body)
+        self.delays_ns: list[int] = []
+        self.count = self.connections = 0
+
+    def delay_s(self) -> float:
+        """The next delay."""
+        if self.kind == "fixed":
+            return self.numbers[0] / 1000
+        median_ms, sigma = self.numbers
+        return median_ms / 1000 * self.rng.lognormvariate(0, sigma)
+
+
+class Connection(asyncio.Protocol):
+    """HTTP/1.1 as far as a load generator speaks it."""
+
+    def __init__(self, truth: Truth) -> None:
+        self.truth, self.buffer = truth, bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is here."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.truth.connections += 1
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every complete request."""
+        self.buffer += data
+        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
+            head = bytes(self.buffer[:end]).decode("latin-1")
+            headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:])
+            whole = end + 4 + int(headers.get("content-length", "0"))
+            if len(self.buffer) < whole:
+                return
+            del self.buffer[:whole]
+            self.answer(head.split(" ", 2)[1], headers.get("host", ""))
+
+    def answer(self, path: str, host: str) -> None:
+        """Images at once, everything else after its delay."""
+        read_ns = time.perf_counter_ns()
+        if path == "/truth":
+            told = {"delays_ns": self.truth.delays_ns, "connections": self.truth.connections}
+            self.send([json.dumps(told).encode()])
+        elif path.startswith("/i/"):
+            self.send(self.truth.images.file(int(path[3:-4])), b"image/png")
+        else:
+            self.truth.count += 1
+            asyncio.get_running_loop().call_later(self.truth.delay_s(), self.late, read_ns, self.truth.count, host)
+
+    def late(self, read_ns: int, number: int, host: str) -> None:
+        """The delayed answer."""
+        body = self.truth.images.reply(number, host)
+        self.truth.delays_ns.append(time.perf_counter_ns() - read_ns)
+        self.send(body)
+
+    def send(self, body: list[bytes], content_type: bytes = b"application/json") -> None:
+        """Head and body, handed over in one go."""
+        length = sum(map(len, body))
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (content_type, length)
+        self.transport.writelines([head, *body])
+
+
+async def main() -> None:
+    """Serve until standard input is closed."""
+    wanted = json.loads(sys.stdin.readline())
+    truth = Truth(wanted["law"], wanted["body"], wanted["seed"])
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(truth), "127.0.0.1", 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
