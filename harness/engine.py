@@ -7,7 +7,7 @@ a delivery into an `Outcome` off the event loop, after the clock has stopped and
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from harness.clock import Clock
+from harness.excise import excise
 
 LOG = logging.getLogger(__name__)
 PARSE_INLINE_BELOW_BYTES = 64 * 1024
@@ -143,9 +144,14 @@ class Engine:
         await self._clock.sleep_until(moment_ns)
 
     async def parse(self, provider: Provider, job: Job, exchange: Exchange) -> Answer:
-        """`provider.parse`, off the loop when the body is large."""
+        """`provider.parse`; of a large body without its long strings if that will do, else off the loop."""
         if len(exchange.body) < PARSE_INLINE_BELOW_BYTES:
             return provider.parse(job, exchange)
+        excised = excise(exchange.body)
+        if excised is not None:
+            answer = excised.restore(provider.parse(job, replace(exchange, body=excised.skeleton)), exchange.body)
+            if answer is not None:
+                return answer
         return await anyio.to_thread.run_sync(provider.parse, job, exchange, limiter=self._parsers)
 
 

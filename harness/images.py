@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import io
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import pybase64
 from PIL import Image, UnidentifiedImageError
 
 from arena.domain.request import ImageFormat
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_PIXELS = 64_000_000
 # MPO is a JPEG with further frames behind it; cameras and some encoders write it under the name of JPEG.
@@ -39,7 +43,11 @@ def image_bytes(payload: str | bytes) -> bytes:
     if isinstance(payload, bytes):
         return payload
     try:
-        return base64.b64decode("".join(payload.split()), validate=True)
+        return pybase64.b64decode(payload, validate=True)
+    except (binascii.Error, ValueError):
+        pass
+    try:  # some servers wrap it into lines
+        return pybase64.b64decode("".join(payload.split()), validate=True)
     except (binascii.Error, ValueError):
         raise BadImageError("the inline image is not valid base64") from None
 
@@ -58,6 +66,11 @@ def inspect(data: bytes) -> ImageFacts:
         raise
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
         raise BadImageError(_reason(data, error)) from None
+
+
+def inspect_file(path: Path) -> ImageFacts:
+    """As `inspect`, of a file."""
+    return inspect(path.read_bytes())
 
 
 def _reason(data: bytes, error: Exception) -> str:

@@ -19,6 +19,7 @@ from arena.domain.outcome import Outcome
 from arena.errors import StoreError
 from arena.store import runs
 from arena.units import nano_usd
+from harness.decoder import Decoder
 from harness.verify import verify
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOG = logging.getLogger(__name__)
-VERIFIERS = 2
+VERIFIERS = 4
+"""Threads; they mostly wait, for the decoding processes and for the disk."""
 UNVERIFIED_LIMIT = 32
 """How many images may wait for verification; each is a few megabytes."""
 
@@ -65,6 +67,7 @@ class Receiver:
         self._recorder, self._blobs, self._budget = recorder, blobs, budget
         self._progress, self._on_error = progress, on_error
         self._threads = anyio.CapacityLimiter(VERIFIERS)
+        self._decoder = Decoder()
         self._in, self._out = anyio.create_memory_object_stream[Returned](UNVERIFIED_LIMIT)
 
     async def hand_over(self, returned: Returned) -> None:
@@ -81,6 +84,10 @@ class Receiver:
         async with self._out, anyio.create_task_group() as workers:
             for _ in range(VERIFIERS):
                 workers.start_soon(self._work_one)
+
+    def decoding(self) -> Decoder:
+        """The processes that decode; to be entered around the run."""
+        return self._decoder
 
     async def written(self, write: Callable[[Connection], T]) -> T:
         """The result of a write, once it is committed; a write that is queued is not given up."""
@@ -116,7 +123,13 @@ class Receiver:
         target = item.target
         try:
             return await anyio.to_thread.run_sync(
-                verify, item.delivery, target.provider, self._blobs, target.card, limiter=self._threads
+                verify,
+                item.delivery,
+                target.provider,
+                self._blobs,
+                target.card,
+                self._decoder.inspect,
+                limiter=self._threads,
             )
         except StoreError:
             raise

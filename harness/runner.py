@@ -92,7 +92,10 @@ class Runner:
 
     async def execute(self) -> RunStatus:
         """Fire everything; returns how it ended. Raises the first error of ours, after all that could be stored was."""
-        lanes = [self._lane(target) for target in self._prepared.targets.values()]
+        with self._receiver.decoding():
+            return await self._execute([self._lane(target) for target in self._prepared.targets.values()])
+
+    async def _execute(self, lanes: Sequence[_Lane]) -> RunStatus:
         async with anyio.create_task_group() as outer:
             outer.start_soon(self._heartbeat)
             async with anyio.create_task_group() as receiving:

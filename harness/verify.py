@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from arena.domain.artifact import Artifact
 from arena.domain.failure import Failure, FailureKind, clean_message
 from arena.domain.outcome import Cost, CostSource, Outcome
-from harness.images import BadImageError, ImageFacts, image_bytes, inspect
+from harness.images import BadImageError, ImageFacts, image_bytes, inspect_file
 from harness.providers.base import unsupported
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from arena.domain.request import GenerationRequest
     from arena.pricing import PriceCard
     from arena.store.blobs import BlobStore
@@ -20,7 +23,13 @@ if TYPE_CHECKING:
     from harness.providers.base import Provider
 
 
-def verify(delivery: Delivery, provider: Provider, blobs: BlobStore, card: PriceCard | None) -> Outcome:
+def verify(
+    delivery: Delivery,
+    provider: Provider,
+    blobs: BlobStore,
+    card: PriceCard | None,
+    inspect: Callable[[Path], ImageFacts] = inspect_file,
+) -> Outcome:
     """Decide what the attempt came to. Whatever decodes is kept, also where it is not what was asked for.
 
     Raises StoreError if an image cannot be stored.
@@ -28,7 +37,7 @@ def verify(delivery: Delivery, provider: Provider, blobs: BlobStore, card: Price
     failure = delivery.failure
     images: tuple[Artifact, ...] = ()
     if failure is None:
-        images, failure = _images(delivery, blobs)
+        images, failure = _images(delivery, blobs, inspect)
     done = delivery.done
     return Outcome(
         started_at=delivery.started_at,
@@ -46,28 +55,31 @@ def verify(delivery: Delivery, provider: Provider, blobs: BlobStore, card: Price
     )
 
 
-def _images(delivery: Delivery, blobs: BlobStore) -> tuple[tuple[Artifact, ...], Failure | None]:
+def _images(
+    delivery: Delivery, blobs: BlobStore, inspect: Callable[[Path], ImageFacts]
+) -> tuple[tuple[Artifact, ...], Failure | None]:
     kept: list[Artifact] = []
     failure: Failure | None = None
     for payload in delivery.payloads:
         try:
             data = image_bytes(payload)
-            facts = inspect(data)
+            kept.append(_kept(data, blobs, inspect))
         except BadImageError as error:
             failure = failure or Failure(kind=FailureKind.BAD_IMAGE, message=clean_message(str(error)))
-            continue
-        kept.append(_keep(data, facts, blobs))
     return tuple(kept), failure or _mismatch(delivery.job.request, kept)
 
 
-def _keep(data: bytes, facts: ImageFacts, blobs: BlobStore) -> Artifact:
-    return Artifact(
-        sha256=blobs.put(data),
-        format=facts.format,
-        width_px=facts.width_px,
-        height_px=facts.height_px,
-        size_bytes=len(data),
-    )
+def _kept(data: bytes, blobs: BlobStore, inspect: Callable[[Path], ImageFacts]) -> Artifact:
+    """An image that decodes, stored. It is looked at in its file: cheaper for another process than being sent it."""
+    with blobs.staged(data) as staged:
+        facts = inspect(staged.file)
+        return Artifact(
+            sha256=staged.keep(),
+            format=facts.format,
+            width_px=facts.width_px,
+            height_px=facts.height_px,
+            size_bytes=len(data),
+        )
 
 
 def _mismatch(request: GenerationRequest, images: list[Artifact]) -> Failure | None:

@@ -5,9 +5,35 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arena.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Bytes that are written, and not yet stored: they are in `file`."""
+
+    sha256: str
+    file: Path
+    _path: Path
+
+    def keep(self) -> str:
+        """Give the bytes their name, durably; returns their SHA-256."""
+        if self.file != self._path:
+            self.file.replace(self._path)
+            directory = os.open(self._path.parent, os.O_RDONLY)
+            try:
+                os.fsync(directory)  # makes the name durable, not only the bytes
+            finally:
+                os.close(directory)
+        return self.sha256
 
 
 class BlobStore:
@@ -22,14 +48,29 @@ class BlobStore:
 
     def put(self, data: bytes) -> str:
         """Store bytes durably and return their SHA-256; the same bytes are stored once."""
+        with self.staged(data) as staged:
+            return staged.keep()
+
+    @contextmanager
+    def staged(self, data: bytes) -> Iterator[Staged]:
+        """Bytes on disk that are stored once `keep` is called, and gone after the block if it is not.
+
+        So they can be looked at, also by another process, before anything refers to them. StoreError if they cannot be
+        written.
+        """
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256)
-        if not path.exists():
-            try:
-                self._write(path, data)
-            except OSError as error:
-                raise StoreError(f"the image directory {self._root} cannot be written: {error.strerror}") from error
-        return sha256
+        if path.exists():
+            yield Staged(sha256, path, path)
+            return
+        try:
+            staged = Staged(sha256, self._write(path, data), path)
+        except OSError as error:
+            raise StoreError(f"the image directory {self._root} cannot be written: {error.strerror}") from error
+        try:
+            yield staged
+        finally:
+            staged.file.unlink(missing_ok=True)
 
     def get(self, sha256: str) -> bytes:
         """The bytes with this hash; StoreError if they are not there or are not what the name says."""
@@ -41,7 +82,8 @@ class BlobStore:
             raise StoreError(f"the image {self.path(sha256)} is damaged: its bytes do not match its name")
         return data
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, path: Path, data: bytes) -> Path:
+        """Write bytes durably beside `path`; returns where they are."""
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
         try:
@@ -49,12 +91,7 @@ class BlobStore:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)  # makes the name durable, not only the bytes
-        finally:
-            os.close(directory)
+        return Path(temporary)

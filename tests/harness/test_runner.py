@@ -227,7 +227,7 @@ async def test_a_full_disk_ends_the_run_with_a_sentence_and_leaves_it_resumable(
         calls.append(path)
         if len(calls) > 3:
             raise OSError(28, "No space left on device")
-        real(self, path, data)
+        return real(self, path, data)
 
     monkeypatch.setattr(BlobStore, "_write", fills_up)
     with pytest.raises(StoreError, match="No space left on device"):
@@ -252,7 +252,7 @@ async def test_one_failing_write_loses_nothing_that_came_home(database, settings
         calls.append(path)
         if len(calls) == 3:
             raise OSError(5, "Input/output error")
-        real(self, path, data)
+        return real(self, path, data)
 
     monkeypatch.setattr(BlobStore, "_write", fails_once)
     with pytest.raises(StoreError, match="Input/output error"):

@@ -33,3 +33,16 @@ def test_nothing_half_written_stays_when_writing_fails(tmp_path, monkeypatch):
     with pytest.raises(StoreError, match="No space left on device"):
         BlobStore(tmp_path).put(b"image")
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_what_is_staged_is_stored_only_when_it_is_kept(tmp_path):
+    store = BlobStore(tmp_path)
+    with store.staged(b"no image") as staged:
+        assert staged.file.read_bytes() == b"no image"
+        assert not store.path(staged.sha256).exists()
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+    with store.staged(b"image") as staged:
+        staged.keep()
+    with store.staged(b"image") as again:
+        assert again.file == store.path(again.sha256)
+    assert store.get(again.sha256) == b"image"

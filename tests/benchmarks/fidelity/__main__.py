@@ -1,7 +1,7 @@
 """How far reported latencies are from the truth: `make bench-fidelity`, or `python -m tests.benchmarks.fidelity`.
 
-Error is a reported percentile less the true one; the truth is the server's own. Everything shares one machine, as a laptop
-would. `--quick` runs three cells.
+Error is a reported percentile less the true one; the truth is the server's own. Everything shares one machine, as a
+laptop would. `--quick` runs three cells.
 """
 
 from __future__ import annotations
@@ -118,7 +118,18 @@ def errors(reported_ms: np.ndarray, true_ms: np.ndarray) -> dict[str, float]:
     return found
 
 
-COLUMNS = ("true50", "p50_err", "p95_err", "worst_err", "ttfb50_err", "per_s", "cpu_ms", "peak_mb", "connections", "failed")
+COLUMNS = (
+    "true50",
+    "p50_err",
+    "p95_err",
+    "worst_err",
+    "ttfb50_err",
+    "per_s",
+    "cpu_ms",
+    "peak_mb",
+    "connections",
+    "failed",
+)
 
 
 def main() -> None:

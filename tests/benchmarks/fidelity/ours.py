@@ -1,4 +1,5 @@
-"""Arena's own engine against a truth server: the real runner, adapter, transport, verification, images on disk and SQLite.
+"""Arena's own engine against a truth server: the real runner, adapter, transport, verification, images on disk and
+SQLite.
 
 `python ours.py '{"port": …, "in_flight": …, "requests": …}'` prints one JSON object.
 """

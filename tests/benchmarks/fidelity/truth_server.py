@@ -1,8 +1,9 @@
 """A server that answers after a known delay with a known body, and keeps its own truth for every request.
 
-`python truth_server.py` with JSON on standard input: {"law": "fixed:50" | "lognormal:900:0.35", "body": "inline" | "url" |
-"tiny", "seed": 1}; prints its port. `GET /truth` answers with what it measured, in nanoseconds from the last byte of the
-request read to the first byte of the body handed to the kernel. Every image is another file: a counter sits in a text chunk.
+`python truth_server.py` with JSON on standard input: {"law": "fixed:50" | "lognormal:900:0.35", "body": "inline" |
+"url" | "tiny", "seed": 1}; prints its port. `GET /truth` answers with what it measured, in nanoseconds from the last
+byte of the request read to the first byte of the body handed to the kernel. Every image is another file: a counter sits
+in a text chunk.
 """
 
 from __future__ import annotations
