@@ -96,6 +96,8 @@ def test_a_run_against_a_real_cog_server(arena):
         plan.write_text(
             'name = "own"\nendpoints = ["own/cog"]\nrepetitions = 3\nprompts.sets = ["own"]\n'
             'request.size = "96x64"\nrequest.steps = 2\nrequest.guidance = 1.5\n'
+            # Not back to back: cog frees its slot a moment after it has answered, and refuses (409) until then.
+            'load = { kind = "constant", rate_per_s = 4 }\n'
         )
         shown = arena.json("run", str(plan), "--yes")
     (summary,) = shown["endpoints"]
