@@ -45,7 +45,7 @@ $(APP_STAMP): $(CORE_STAMP)
 	@touch $@
 
 $(GPU_STAMP): $(CORE_STAMP)
-	@echo "installing torch, diffusers and transformers for the local pipeline: up to 3 GB to download on Linux"
+	@echo "installing torch, diffusers and transformers for the local pipeline: several GB to download on Linux"
 	@echo "(no model weights are fetched; without them a tiny pipeline with random weights is used)"
 	$(DEMO)/bin/python $(INSTALL) --editable '.[gpu]'
 	@touch $@
@@ -54,7 +54,7 @@ $(TEST)/bin/python:
 	$(PYTHON) -m venv $(TEST)
 
 $(TEST_STAMP): $(TEST)/bin/python pyproject.toml $(CONSTRAINTS)
-	@echo "installing what the tests need into $(TEST), torch included: up to 3 GB to download on Linux"
+	@echo "installing what the tests need into $(TEST), torch included: several GB to download on Linux"
 	$(TEST)/bin/python $(INSTALL) --editable '.[app,dev,gpu,postgres,scoring]'
 	@touch $@
 
