@@ -6,12 +6,14 @@ are read late. Another process costs them nothing, and its lower priority lets w
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
 from harness.images import ImageFacts, inspect_file
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+LOG = logging.getLogger(__name__)
 NICENESS = 10
 ORPHAN_CHECK_S = 1.0
 
@@ -45,8 +48,15 @@ class Decoder:
         self._pool.shutdown(cancel_futures=True)
 
     def inspect(self, path: Path) -> ImageFacts:
-        """As `harness.images.inspect_file`; blocks the calling thread while the other process works."""
-        return self._pool.submit(inspect_file, path).result()
+        """As `harness.images.inspect_file`; blocks the calling thread while the other process works.
+
+        Where the processes have died, killed for memory perhaps, it works here: slower, but no paid image is given up.
+        """
+        try:
+            return self._pool.submit(inspect_file, path).result()
+        except BrokenProcessPool:
+            LOG.warning("the decoding processes have died; images are decoded in this process from now on")
+            return inspect_file(path)
 
 
 def _settle_in(parent: int) -> None:

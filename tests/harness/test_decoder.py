@@ -1,5 +1,6 @@
 """Images are decoded in other processes, which end with this one."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -22,6 +23,20 @@ def test_facts_and_complaints_come_back_from_the_other_process(tmp_path):
         with pytest.raises(BadImageError, match="no PNG, JPEG or WebP image"):
             decoder.inspect(bad)
         assert decoder.inspect(good).height_px == 32
+
+
+def test_images_are_still_decoded_when_the_processes_are_killed(tmp_path):
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.write_bytes(png(48, 32))
+    bad.write_bytes(b"hello")
+    with Decoder(1) as decoder:
+        for process in multiprocessing.active_children():
+            process.kill()
+            process.join()
+        for _ in range(2):
+            assert decoder.inspect(good).width_px == 48
+            with pytest.raises(BadImageError):
+                decoder.inspect(bad)
 
 
 def test_the_processes_do_not_outlive_a_parent_that_is_killed():
