@@ -57,6 +57,7 @@ class _Child:
             encoding="utf-8",
             errors="replace",
             env=_environment(),
+            start_new_session=True,  # Ctrl-C is for the run, which still waits for what is open here
         )
         self._ready: queue.Queue[str | None] = queue.Queue()
         self._said: deque[str] = deque(maxlen=50)
