@@ -1,7 +1,9 @@
 """Reads the project's data files - prompt sets, plans, endpoints, prices - and says precisely what is wrong in them.
 
-Shipped files come from the `prompts` package; a directory of one's own (`ARENA_CONFIG_DIR`) adds to them and overrides
-endpoints by id. Every complaint names the file, the entry and the field, and suggests the nearest known name.
+Shipped files come from the `prompts` package: one a vendor in `providers/`, with its `[[endpoint]]`, `[[price]]` and
+simulated `[[contender]]` tables. A directory of one's own (`ARENA_CONFIG_DIR`) adds to them and overrides endpoints by
+id; beside `providers/` it may hold one `endpoints.toml` and one `prices.toml`. Every complaint names the file, the
+entry and the field, and suggests the nearest known name.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 M = TypeVar("M", bound=BaseModel)
-NOT_PROMPT_SETS = frozenset({"endpoints.toml", "prices.toml", "sims.toml"})
+NOT_PROMPT_SETS = frozenset({"endpoints.toml", "prices.toml"})
+TABLES = ("endpoint", "price", "contender")
 
 
 class Catalog:
@@ -44,7 +47,7 @@ class Catalog:
         """Every known endpoint by id; one's own definitions win over shipped ones."""
         found: dict[str, Endpoint] = {}
         for path in self._files("endpoints.toml"):
-            entries = _tables(path, "endpoint")
+            entries = read_tables(path)["endpoint"]
             ids = [str(entry.get("id")) for entry in entries]
             _refuse_duplicates(path, "endpoint", ids)
             for entry in entries:
@@ -66,7 +69,8 @@ class Catalog:
         """The price book: every dated card."""
         cards: list[PriceCard] = []
         for path in self._files("prices.toml"):
-            cards += [parse(PriceCard, e, f"{path}: price of {e.get('endpoint')}") for e in _tables(path, "price")]
+            entries = read_tables(path)["price"]
+            cards += [parse(PriceCard, e, f"{path}: price of {e.get('endpoint')}") for e in entries]
         return PriceBook(cards)
 
     # -- prompts ------------------------------------------------------------------------------------------------------
@@ -135,7 +139,7 @@ class Catalog:
     # -- internals ----------------------------------------------------------------------------------------------------
 
     def _files(self, name: str) -> list[Path]:
-        return [root / name for root in self._roots if (root / name).is_file()]
+        return [path for root in self._roots for path in (root / name, *vendor_files(root)) if path.is_file()]
 
     def _expand(self, text: str, path: Path) -> str:
         """`${NAME}` and `${NAME:-default}` from the environment, so that a host can differ between machines."""
@@ -213,15 +217,24 @@ def _flatten(annotation: Any) -> list[Any]:
     return [annotation, *(a for i in inner for a in _flatten(i))]
 
 
-def _tables(path: Path, key: str) -> list[dict[str, Any]]:
+def vendor_files(root: Path) -> list[Path]:
+    """The files of a data directory that each describe one vendor."""
+    return sorted((root / "providers").glob("*.toml"))
+
+
+def read_tables(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """The tables of a file about providers, by name; ConfigError if it holds anything else."""
     data = read_toml(path)
-    extra = next((k for k in data if k != key), None)
+    extra = next((k for k in data if k not in TABLES), None)
     if extra is not None:
-        raise ConfigError(f"{path}: there is no table `{extra}`; this file holds [[{key}]] tables only")
-    tables = data.get(key, [])
-    if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
-        raise ConfigError(f"{path}: `{key}` must be written as [[{key}]] tables")
-    return tables
+        allowed = ", ".join(f"[[{name}]]" for name in TABLES)
+        raise ConfigError(f"{path}: there is no table `{extra}`{nearest(extra, TABLES)}; this file holds {allowed}")
+    wrong = next(
+        (k for k, t in data.items() if not isinstance(t, list) or not all(isinstance(e, dict) for e in t)), None
+    )
+    if wrong is not None:
+        raise ConfigError(f"{path}: `{wrong}` must be written as [[{wrong}]] tables")
+    return {name: data.get(name, []) for name in TABLES}
 
 
 def _refuse_duplicates(path: Path, kind: str, ids: list[str]) -> None:

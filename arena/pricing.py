@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from PIL import Image
+from pydantic import Field, model_validator
 
 from arena.domain.base import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from arena.domain.request import GenerationRequest
 
@@ -19,28 +22,68 @@ PIXELS_PER_MP = {"decimal": 1_000_000, "binary": 1_048_576}
 
 
 class PriceCard(Value):
-    """The price of one endpoint from one day on.
+    """The price of one endpoint from one day on; what it charges for is added up.
 
-    `per_image_usd` is charged for each image, `per_mp_usd` for each megapixel of it. A megapixel is 10⁶ (`decimal`) or
-    2²⁰ (`binary`) pixels; `round_up_mp` is the step up to which the size is rounded (0: exact). `simulated` prices are
-    made up and marked so.
+    `per_image_usd` for each image. `per_mp_usd` for each megapixel of it, or, where `first_mp_usd` is given, for each
+    further one after the first. `per_input_mp_usd` for each megapixel of the input images. `per_second_usd` for each
+    second that the server says it computed (`seconds_from` names that timing), for at most `most_seconds`.
+
+    A megapixel is 10⁶ (`decimal`) or 2²⁰ (`binary`) pixels; `round_up_mp` is the step up to which the size of every
+    image is rounded (0: exact). `simulated` prices are made up and marked so.
     """
 
     endpoint: str
     from_date: date
     per_image_usd: Decimal = Field(default=Decimal(0), ge=0)
+    first_mp_usd: Decimal | None = Field(default=None, ge=0)
     per_mp_usd: Decimal = Field(default=Decimal(0), ge=0)
+    per_input_mp_usd: Decimal = Field(default=Decimal(0), ge=0)
+    per_second_usd: Decimal = Field(default=Decimal(0), ge=0)
+    seconds_from: str = "predict"
+    most_seconds: Decimal | None = Field(default=None, gt=0)
     mp: Literal["decimal", "binary"] = "decimal"
     round_up_mp: Decimal = Field(default=Decimal(0), ge=0)
     source: str
     confidence: Literal["high", "medium", "low", "simulated"]
 
-    def cost_usd(self, request: GenerationRequest) -> Decimal:
-        """Dollars for a request in which every image is delivered."""
-        mp = Decimal(request.size.pixels) / PIXELS_PER_MP[self.mp]
+    @model_validator(mode="after")
+    def _seconds_are_bounded(self) -> Self:
+        if self.per_second_usd and self.most_seconds is None:
+            raise ValueError("`per_second_usd` needs `most_seconds`, or no budget could be kept to")
+        return self
+
+    def cost_usd(self, request: GenerationRequest, server_ms: Mapping[str, float] | None = None) -> Decimal:
+        """Dollars for a request in which every image is delivered.
+
+        `server_ms` are the server's own timings once they are known; without them the seconds count in full.
+        """
+        inputs = sum((self.megapixels(_pixels(image.data)) for image in request.images), Decimal(0))
+        images = request.n * (self.per_image_usd + self._output_usd(self.megapixels(request.size.pixels)))
+        return images + self.per_input_mp_usd * inputs + self._compute_usd(server_ms or {})
+
+    def megapixels(self, pixels: int) -> Decimal:
+        """Megapixels as they are charged."""
+        mp = Decimal(pixels) / PIXELS_PER_MP[self.mp]
         if self.round_up_mp:
             mp = (mp / self.round_up_mp).to_integral_value(rounding=ROUND_CEILING) * self.round_up_mp
-        return request.n * (self.per_image_usd + self.per_mp_usd * mp)
+        return mp
+
+    def _output_usd(self, mp: Decimal) -> Decimal:
+        if self.first_mp_usd is None:
+            return self.per_mp_usd * mp
+        return self.first_mp_usd + self.per_mp_usd * max(Decimal(0), mp - 1)
+
+    def _compute_usd(self, server_ms: Mapping[str, float]) -> Decimal:
+        most = self.most_seconds or Decimal(0)
+        computed = Decimal(str(server_ms[self.seconds_from])) / 1000 if self.seconds_from in server_ms else most
+        return self.per_second_usd * min(computed, most)
+
+
+@lru_cache(maxsize=256)
+def _pixels(data: bytes) -> int:
+    """Width times height of an image file, from its header."""
+    with Image.open(io.BytesIO(data)) as image:
+        return image.width * image.height
 
 
 class PriceBook:

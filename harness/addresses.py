@@ -12,8 +12,24 @@ if TYPE_CHECKING:
 
 
 def belongs_to(endpoint: Endpoint, url: str) -> bool:
-    """Whether an address is on the endpoint's own origin, so that its key may be sent there."""
-    return _origin(url) == _origin(endpoint.base_url)
+    """Whether an address belongs to the endpoint, so that its key may be sent there.
+
+    That is its own origin, and the hosts of its `key_hosts`, over https or on this machine.
+    """
+    origin, own = _origin(url), _origin(endpoint.base_url)
+    if origin is None or own is None:
+        return False
+    scheme, host, port = origin
+    safe = scheme == "https" or host == "localhost" or host.startswith("127.")
+    return origin == own or (safe and any(_names(pattern, host, port, scheme) for pattern in endpoint.key_hosts))
+
+
+def _names(pattern: str, host: str, port: int, scheme: str) -> bool:
+    """Whether `api.example.com`, `127.0.0.1:8701` or `*.example.com` names this host; without a port, the usual one."""
+    name, _, wanted = pattern.lower().partition(":")
+    if port != (int(wanted) if wanted.isdecimal() else {"https": 443, "http": 80}[scheme]):
+        return False
+    return host == name or (name.startswith("*.") and host.endswith(name[1:]) and len(host) > len(name) - 1)
 
 
 def objection_to_result(endpoint: Endpoint, url: str) -> str | None:

@@ -190,12 +190,13 @@ class _Steps:
         self.accepted_ns = self._first_byte(answered.marks)
         answer = await self._parse(answered)
         while isinstance(answer, Pending):
+            self._note_cost(answer.cost_usd)
             answered = await self._poll(answer, answered.marks.ended_ns)
             answer = await self._parse(answered)
         if self.polls:
             self.first_done_ns = self._since(answered.marks.ended_ns)
         if isinstance(answer, Rejected):
-            self.reported_cost_usd = answer.cost_usd
+            self._note_cost(answer.cost_usd)
             raise _Failed(answer.failure)
         self._note_result(answer, answered)
         await self._collect(answer, answered)
@@ -283,9 +284,13 @@ class _Steps:
 
     def _note_result(self, done: Done, answered: Answered) -> None:
         self.done = done
-        self.reported_cost_usd = done.cost_usd
+        self._note_cost(done.cost_usd)
         self.result_ns = self._first_byte(answered.marks)
         self.result_end_ns = self._since(answered.marks.ended_ns)
+
+    def _note_cost(self, cost_usd: Decimal | None) -> None:
+        """The last word counts."""
+        self.reported_cost_usd = self.reported_cost_usd if cost_usd is None else cost_usd
 
     async def _collect(self, done: Done, answered: Answered) -> None:
         payloads: list[str | bytes] = []

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import random
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from PIL import Image
 
 from arena.domain.plan import Phase, Plan, Trial
-from arena.domain.request import GenerationRequest, SourceImage
+from arena.domain.request import GenerationRequest, Mode, PixelSize, SourceImage
 from arena.errors import BudgetError, ConfigError, MissingKeyError
 from arena.units import NS_PER_S, format_usd
 from harness.providers import provider
@@ -50,6 +53,10 @@ class Prepared:
     def request(self, trial: Trial) -> GenerationRequest:
         """The request of one trial."""
         return build_request(self.plan, self.prompts[trial.prompt_id], self.sources, trial.seed)
+
+    def sizes(self) -> dict[str, PixelSize]:
+        """The size that is asked for, by prompt."""
+        return {p.id: build_request(self.plan, p, self.sources, None).size for p in self.prompts.values()}
 
     def worst_case_usd(self, trial: Trial) -> Decimal | None:
         """What a trial costs at most by the price book, or None where no price is known."""
@@ -99,16 +106,23 @@ def build_request(
 ) -> GenerationRequest:
     """The one canonical request that every endpoint is given for this prompt."""
     template = plan.request
+    size_from: Literal["size", "ratio", "input"] = "size" if template.aspect_ratio is None else "ratio"
+    if template.edit_size == "input" and prompt.mode is Mode.EDIT:
+        size_from = "input"
     return GenerationRequest(
         prompt=prompt.text,
         mode=prompt.mode,
-        size=template.size,
+        size=input_size(sources[prompt.sources[0]]) if size_from == "input" else template.pixel_size,
+        size_from=size_from,
+        aspect_ratio=template.aspect_ratio if size_from == "ratio" else None,
+        megapixels=(template.megapixels or 1.0) if size_from == "ratio" else None,
         seed=seed,
         steps=template.steps,
         guidance=template.guidance,
         n=template.n,
         format=template.format,
         delivery=template.delivery,
+        safety=template.safety,
         images=tuple(sources[name] for name in prompt.sources),
     )
 
@@ -278,16 +292,37 @@ def _check(
             )
         if len(prompts) < total:
             notes.append(f"{endpoint_id} gets {len(prompts)} of {total} prompts: it cannot do the others' mode")
-        ignored: set[str] = set()
-        for prompt in prompts:
-            request = build_request(plan, prompt, sources, trial_seed(plan, prompt, 0))
-            objection = target.endpoint.limits.objection(request)
-            if objection is not None:
-                raise ConfigError(f"{where}: endpoint {endpoint_id} {objection} (prompt {prompt.id}); change `request`")
-            ignored |= set(unsupported(target.provider, Job(target.endpoint, request)))
-        if ignored:
-            notes.append(f"{endpoint_id} cannot be told: {', '.join(sorted(ignored))}")
+        notes += _check_requests(
+            plan, where, target, [(p, build_request(plan, p, sources, trial_seed(plan, p, 0))) for p in prompts]
+        )
     return notes
+
+
+def _check_requests(
+    plan: Plan, where: str, target: Target, requests: Sequence[tuple[Prompt, GenerationRequest]]
+) -> list[str]:
+    """What an endpoint cannot be told, or is told in another way; ConfigError if it would refuse a request."""
+    endpoint, ignored, sizes = target.endpoint, set[str](), set[str]()
+    for prompt, request in requests:
+        job = Job(endpoint, request)
+        objection = endpoint.limits.objection(request) or target.provider.objection(job)
+        if objection is not None:
+            raise ConfigError(f"{where}: endpoint {endpoint.id} {objection} (prompt {prompt.id}); change `request`")
+        ignored |= set(unsupported(target.provider, job))
+        sizing = target.provider.sizing(job)
+        if "size" not in ignored and not sizing.keeps(request.size):
+            sizes.add(f"{request.size} as {sizing.wire}")
+    notes = [f"{endpoint.id} cannot be told: {', '.join(sorted(ignored))}"] if ignored else []
+    return notes + [
+        f"{endpoint.id} is asked for {size}; its own choice of pixels is recorded" for size in sorted(sizes)
+    ]
+
+
+def input_size(image: SourceImage) -> PixelSize:
+    """The size of an input image on the grid of 16 px that latents need."""
+    with Image.open(io.BytesIO(image.data)) as opened:
+        width_px, height_px = (max(16, round(side / 16) * 16) for side in opened.size)
+    return PixelSize(width_px=width_px, height_px=height_px)
 
 
 def source_image(catalog: Catalog, name: str) -> SourceImage:

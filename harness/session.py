@@ -71,7 +71,9 @@ def create(database: Database, prepared: Prepared, settings: Settings, budget_us
     owner = runs.new_owner()
     endpoints = [(t.endpoint, t.card) for t in prepared.targets.values()]
     with database.write() as connection:
-        stored = runs.create_run(connection, run, endpoints, prepared.trials, prepared.prompts, owner)
+        stored = runs.create_run(
+            connection, run, endpoints, prepared.trials, prepared.prompts, owner, sizes=prepared.sizes()
+        )
     return Session(run, owner, prepared, tuple(stored))
 
 

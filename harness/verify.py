@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from arena.domain.artifact import Artifact
 from arena.domain.failure import Failure, FailureKind, clean_message
 from arena.domain.outcome import Cost, CostSource, Outcome
+from arena.domain.request import PixelSize
 from harness.images import BadImageError, ImageFacts, image_bytes, inspect_file
 from harness.providers.base import unsupported
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from arena.pricing import PriceCard
     from arena.store.blobs import BlobStore
     from harness.engine import Delivery
-    from harness.providers.base import Provider
+    from harness.providers.base import Provider, Sizing
 
 
 def verify(
@@ -37,7 +38,7 @@ def verify(
     failure = delivery.failure
     images: tuple[Artifact, ...] = ()
     if failure is None:
-        images, failure = _images(delivery, blobs, inspect)
+        images, failure = _images(delivery, provider.sizing(delivery.job), blobs, inspect)
     done = delivery.done
     return Outcome(
         started_at=delivery.started_at,
@@ -49,14 +50,16 @@ def verify(
         request_id=delivery.request_id,
         served_model=None if done is None else done.model,
         sent_seed=None if done is None else done.seed,
+        sent_size=provider.sizing(delivery.job).wire[:200],
         server_ms={} if done is None else dict(done.server_ms),
         unsupported=unsupported(provider, delivery.job),
+        remarks=() if done is None else done.remarks,
         calls=delivery.calls,
     )
 
 
 def _images(
-    delivery: Delivery, blobs: BlobStore, inspect: Callable[[Path], ImageFacts]
+    delivery: Delivery, sizing: Sizing, blobs: BlobStore, inspect: Callable[[Path], ImageFacts]
 ) -> tuple[tuple[Artifact, ...], Failure | None]:
     kept: list[Artifact] = []
     failure: Failure | None = None
@@ -66,7 +69,7 @@ def _images(
             kept.append(_kept(data, blobs, inspect))
         except BadImageError as error:
             failure = failure or Failure(kind=FailureKind.BAD_IMAGE, message=clean_message(str(error)))
-    return tuple(kept), failure or _mismatch(delivery.job.request, kept)
+    return tuple(kept), failure or _mismatch(delivery.job.request, sizing, kept)
 
 
 def _kept(data: bytes, blobs: BlobStore, inspect: Callable[[Path], ImageFacts]) -> Artifact:
@@ -82,16 +85,16 @@ def _kept(data: bytes, blobs: BlobStore, inspect: Callable[[Path], ImageFacts]) 
         )
 
 
-def _mismatch(request: GenerationRequest, images: list[Artifact]) -> Failure | None:
+def _mismatch(request: GenerationRequest, sizing: Sizing, images: list[Artifact]) -> Failure | None:
     if len(images) != request.n:
         return Failure(
             kind=FailureKind.WRONG_COUNT,
             message=f"{len(images)} image(s) came where {request.n} were asked for",
         )
-    size = request.size
     for image in images:
-        if (image.width_px, image.height_px) != (size.width_px, size.height_px):
-            message = f"the image is {image.width_px}x{image.height_px} where {size} was asked for"
+        delivered = PixelSize(width_px=image.width_px, height_px=image.height_px)
+        if not sizing.accepts(delivered):
+            message = f"the image is {delivered} where {request.size} was asked for"
             return Failure(kind=FailureKind.WRONG_SIZE, message=message)
     return None
 
@@ -108,4 +111,5 @@ def _cost(delivery: Delivery, failure: Failure | None, images: int, card: PriceC
     if card is None or not delivered:
         return None
     request = delivery.job.request.model_copy(update={"n": min(delivery.job.request.n, max(1, images))})
-    return Cost(usd=card.cost_usd(request), source=CostSource.BOOK)
+    server_ms = {} if delivery.done is None else delivery.done.server_ms
+    return Cost(usd=card.cost_usd(request, server_ms), source=CostSource.BOOK)

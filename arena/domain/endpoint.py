@@ -14,7 +14,10 @@ ENDPOINT_ID = r"^[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*$"
 
 
 class Limits(Value):
-    """What an endpoint accepts. `max_in_flight` is how many requests Arena keeps open there at most."""
+    """What an endpoint accepts. `max_in_flight` is how many requests Arena keeps open there at most.
+
+    `max_input_bytes` bounds each input image, `result_lifetime_s` is for how long a result's address can be fetched.
+    """
 
     max_in_flight: int = Field(default=4, ge=1, le=4096)
     requests_per_minute: float | None = Field(default=None, gt=0)
@@ -26,8 +29,12 @@ class Limits(Value):
     formats: tuple[ImageFormat, ...] = tuple(ImageFormat)
     min_steps: int = Field(default=1, ge=1)
     max_steps: int = Field(default=500, ge=1)
+    min_guidance: float = Field(default=0, ge=0)
+    max_guidance: float = Field(default=100, ge=0)
     max_n: int = Field(default=1, ge=1)
     max_input_images: int = Field(default=1, ge=0)
+    max_input_bytes: int | None = Field(default=None, ge=1)
+    result_lifetime_s: float | None = Field(default=None, gt=0)
 
     def objection(self, request: GenerationRequest) -> str | None:
         """Why a request cannot be made here, as the end of a sentence, or None if it can."""
@@ -59,8 +66,16 @@ class Limits(Value):
             return f"makes at most {self.max_n} image(s) a call, not {request.n}"
         if request.steps is not None and not self.min_steps <= request.steps <= self.max_steps:
             return f"takes {self.min_steps} to {self.max_steps} steps, not {request.steps}"
+        if request.guidance is not None and not self.min_guidance <= request.guidance <= self.max_guidance:
+            return f"takes guidance from {self.min_guidance:g} to {self.max_guidance:g}, not {request.guidance:g}"
+        return self._objection_to_inputs(request)
+
+    def _objection_to_inputs(self, request: GenerationRequest) -> str | None:
         if len(request.images) > self.max_input_images:
             return f"takes at most {self.max_input_images} input image(s), not {len(request.images)}"
+        largest = max((len(image.data) for image in request.images), default=0)
+        if self.max_input_bytes is not None and largest > self.max_input_bytes:
+            return f"takes input images of at most {self.max_input_bytes} bytes, not {largest}"
         return None
 
 
@@ -68,8 +83,10 @@ class Endpoint(Value):
     """One model at one provider.
 
     `protocol` names the adapter, `key_env` the environment variable that holds the credential (None: no key is sent).
-    `result_hosts` are hosts beside the base URL's own from which results may be downloaded. `options` belong to the
-    protocol. `simulated` marks servers that only pretend; their figures are never pooled with real ones.
+    `key_hosts` are hosts beside the base URL's own that the key may be sent to over https: a name, a name with a port,
+    or `*.example.com` for every host below a domain. `result_hosts` are hosts from which results may be downloaded
+    although they are private or speak plain http. `options` belong to the protocol. `simulated` marks servers that only
+    pretend; their figures are never pooled with real ones.
     """
 
     id: str = Field(pattern=ENDPOINT_ID, max_length=120)
@@ -84,6 +101,7 @@ class Endpoint(Value):
     delivery: Delivery = Delivery.INLINE
     poll_interval_s: float = Field(default=0.25, gt=0, le=60)
     timeout_s: float = Field(default=120, gt=0, le=3600)
+    key_hosts: tuple[str, ...] = ()
     result_hosts: tuple[str, ...] = ()
     limits: Limits = Limits()
     options: dict[str, JsonValue] = Field(default_factory=dict)

@@ -68,8 +68,9 @@ class Outcome(Value):
     """The end of one attempt: either `failure` is set, or at least one image is there.
 
     `server_ms` are the server's own timings by name, in milliseconds of its clock: only to be compared with each other.
-    `sent_seed` is the seed the server says it used, if it says so. `unsupported` names requested fields that the
-    endpoint cannot be told.
+    `sent_seed` is the seed the server says it used, if it says so. `sent_size` is the size in the words in which this
+    endpoint was told of it. `unsupported` names requested fields that the endpoint cannot be told. `remarks` say what
+    the provider did on the way, such as a reroute or a retry of its own.
     """
 
     started_at: AwareDatetime
@@ -81,8 +82,10 @@ class Outcome(Value):
     request_id: str | None = Field(default=None, max_length=200)
     served_model: str | None = Field(default=None, max_length=200)
     sent_seed: int | None = None
+    sent_size: str | None = Field(default=None, max_length=200)
     server_ms: dict[str, float] = Field(default_factory=dict)
     unsupported: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     calls: tuple[CallRecord, ...] = ()
 
     @model_validator(mode="after")

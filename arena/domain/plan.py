@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from arena.domain.base import Value
 from arena.domain.prompt import IDENTIFIER
-from arena.domain.request import Delivery, ImageFormat, Mode, Size
+from arena.domain.request import Delivery, ImageFormat, Mode, PixelSize, Ratio, Size
 
 
 class Phase(StrEnum):
@@ -33,17 +33,40 @@ class Selection(Value):
 class RequestTemplate(Value):
     """What every request of the plan has in common.
 
-    `seed`: "varied" gives each prompt and repetition its own seed, the same at all endpoints; a number fixes it;
-    "none" leaves it to the provider.
+    Either `size`, or `aspect_ratio` with `megapixels` (of 2²⁰ pixels; 1 if left out), which come to a size whose sides
+    are multiples of 16. With `edit_size = "input"` an edit asks for the size of its first input image instead.
+    `seed`: "varied" gives each prompt and repetition its own seed, the same at all endpoints; a number fixes it; "none"
+    leaves it to the provider.
     """
 
-    size: Size
+    size: Size | None = None
+    aspect_ratio: Ratio | None = None
+    megapixels: float | None = Field(default=None, gt=0, le=64)
+    edit_size: Literal["size", "input"] = "size"
     seed: Literal["varied", "none"] | Annotated[int, Field(ge=0, lt=2**63)] = "varied"
     steps: int | None = Field(default=None, ge=1, le=500)
     guidance: float | None = Field(default=None, ge=0, le=100)
     n: int = Field(default=1, ge=1, le=10)
     format: ImageFormat = ImageFormat.PNG
     delivery: Delivery | None = None
+    safety: bool | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_say_the_size(self) -> Self:
+        if (self.size is None) == (self.aspect_ratio is None):
+            raise ValueError("give either `size`, or `aspect_ratio` with `megapixels`")
+        if self.megapixels is not None and self.aspect_ratio is None:
+            raise ValueError("`megapixels` goes with `aspect_ratio`; with `size` the number of pixels is given")
+        return self
+
+    @property
+    def pixel_size(self) -> PixelSize:
+        """The size in pixels, however it was said."""
+        if self.size is not None:
+            return self.size
+        if self.aspect_ratio is None:
+            raise ValueError("a request has a size or an aspect ratio")
+        return self.aspect_ratio.size(self.megapixels or 1.0)
 
 
 class LoadProfile(Value):

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from arena.domain.artifact import Artifact
     from arena.domain.endpoint import Endpoint
-    from arena.domain.outcome import CallRecord, Outcome
+    from arena.domain.outcome import CallRecord, Cost, Outcome
     from arena.domain.plan import Trial
+    from arena.domain.request import PixelSize
     from arena.pricing import PriceCard
 
 Row = dict[str, Any]
@@ -104,7 +105,7 @@ def run_endpoint_row(run_id: str, endpoint: Endpoint, card: PriceCard | None) ->
     }
 
 
-def trial_row(run: Run, trial: Trial, prompt: Prompt) -> Row:
+def trial_row(run: Run, trial: Trial, prompt: Prompt, size: PixelSize) -> Row:
     """A trial of a run."""
     return {
         "run_id": run.id,
@@ -116,8 +117,8 @@ def trial_row(run: Run, trial: Trial, prompt: Prompt) -> Row:
         "phase": trial.phase,
         "seed": trial.seed,
         "due_ns": trial.due_ns,
-        "width_px": run.plan.request.size.width_px,
-        "height_px": run.plan.request.size.height_px,
+        "width_px": size.width_px,
+        "height_px": size.height_px,
         "format": run.plan.request.format,
     }
 
@@ -150,9 +151,17 @@ def outcome_row(outcome: Outcome) -> Row:
         "request_id": outcome.request_id,
         "served_model": outcome.served_model,
         "sent_seed": outcome.sent_seed,
+        "sent_size": outcome.sent_size,
         "server_ms_json": _json(outcome.server_ms),
         "unsupported_json": _json(outcome.unsupported),
+        "remarks_json": _json(outcome.remarks),
     }
+
+
+def lookup_row(server_ms_json: str, server_ms: Mapping[str, float], cost: Cost | None) -> Row:
+    """What a later question to the provider adds to a finished attempt."""
+    priced = {} if cost is None else {"cost_nano_usd": nano_usd(cost.usd), "cost_source": cost.source}
+    return {"server_ms_json": _json({**json.loads(server_ms_json), **server_ms}), **priced}
 
 
 def artifact_row(artifact: Artifact) -> Row:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-OUTCOME_SCHEMA_VERSION = 1
+OUTCOME_SCHEMA_VERSION = 2
 OUTCOME_COLUMNS: dict[str, str] = {
     "run_id": "string",
     "trial": "Int64",
@@ -64,8 +64,10 @@ OUTCOME_COLUMNS: dict[str, str] = {
     "request_id": "string",
     "served_model": "string",
     "served_seed": "Int64",
+    "sent_size": "string",
     "server_ms": "string",
     "unsupported": "string",
+    "remarks": "string",
     "image_count": "Int64",
     "image_sha256": "string",
     "image_format": "string",
@@ -73,8 +75,8 @@ OUTCOME_COLUMNS: dict[str, str] = {
     "image_height_px": "Int64",
     "image_bytes": "Int64",
 }
-"""Columns of an outcome row and their pandas types. `server_ms` and `unsupported` are JSON; `image_*` is the first
-image.
+"""Columns of an outcome row and their pandas types. `server_ms`, `unsupported` and `remarks` are JSON;
+`image_*` is the first image.
 """
 
 _NS_COLUMNS = {
@@ -154,8 +156,10 @@ def _outcome_query(run_id: str | None) -> sa.Select[tuple[object, ...]]:
             ATTEMPT.c.request_id,
             ATTEMPT.c.served_model,
             ATTEMPT.c.sent_seed.label("served_seed"),
+            ATTEMPT.c.sent_size,
             ATTEMPT.c.server_ms_json.label("server_ms"),
             ATTEMPT.c.unsupported_json.label("unsupported"),
+            ATTEMPT.c.remarks_json.label("remarks"),
             image_count.label("image_count"),
             IMAGE.c.sha256.label("image_sha256"),
             ARTIFACT.c.format.label("image_format"),

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from arena.domain.outcome import Outcome
+    from arena.domain.outcome import Cost, Outcome
     from arena.domain.prompt import Prompt
+    from arena.domain.request import PixelSize
 
 HEARTBEAT_S = 5.0
 
@@ -55,6 +56,15 @@ class PastAttempt:
     cost_nano_usd: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class NamedAttempt:
+    """A finished attempt and the provider's own name for it."""
+
+    id: int
+    endpoint_id: str
+    request_id: str
+
+
 def new_run_id(now: datetime) -> str:
     """Sortable by time, short enough to type: `20261121-093000-k3fq`."""
     alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -73,13 +83,21 @@ def create_run(
     trials: Sequence[Trial],
     prompts: Mapping[str, Prompt],
     owner: str,
+    *,
+    sizes: Mapping[str, PixelSize] | None = None,
 ) -> list[StoredTrial]:
-    """Write a run with everything that it will do, before it does any of it."""
+    """Write a run with everything that it will do, before it does any of it.
+
+    `sizes` are those asked for by prompt; without it, all prompts have the plan's size.
+    """
+    asked = dict.fromkeys(prompts, run.plan.request.pixel_size) if sizes is None else sizes
     now = datetime.now(UTC)
     connection.execute(RUN.insert(), mapping.run_row(run, owner, now))
     connection.execute(RUN_ENDPOINT.insert(), [mapping.run_endpoint_row(run.id, e, card) for e, card in endpoints])
     _upsert_prompts(connection, [mapping.prompt_row(p) for p in prompts.values()])
-    connection.execute(TRIAL.insert(), [mapping.trial_row(run, t, prompts[t.prompt_id]) for t in trials])
+    connection.execute(
+        TRIAL.insert(), [mapping.trial_row(run, t, prompts[t.prompt_id], asked[t.prompt_id]) for t in trials]
+    )
     return stored_trials(connection, run.id)
 
 
@@ -221,6 +239,24 @@ def write_outcome(connection: Connection, attempt_id: int, outcome: Outcome) -> 
         connection.execute(IMAGE.insert(), mapping.image_rows(attempt_id, outcome.images))
     if outcome.calls:
         connection.execute(CALL.insert(), mapping.call_rows(attempt_id, outcome.calls))
+
+
+def looked_up(connection: Connection, attempt_id: int, server_ms: Mapping[str, float], cost: Cost | None) -> None:
+    """Add what a provider said of a finished attempt when it was asked later; a cost that it reports beats the book."""
+    row = connection.execute(sa.select(ATTEMPT.c.server_ms_json).where(ATTEMPT.c.id == attempt_id)).one()
+    values = mapping.lookup_row(row.server_ms_json, server_ms, cost)
+    connection.execute(ATTEMPT.update().where(ATTEMPT.c.id == attempt_id).values(values))
+
+
+def named_attempts(connection: Connection, run_id: str) -> list[NamedAttempt]:
+    """The finished attempts of a run that have the provider's own name for them, in the order of the trials."""
+    query = (
+        sa.select(ATTEMPT.c.id, TRIAL.c.endpoint_id, ATTEMPT.c.request_id)
+        .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
+        .where(TRIAL.c.run_id == run_id, ATTEMPT.c.request_id.is_not(None), ATTEMPT.c.started_at.is_not(None))
+        .order_by(TRIAL.c.seq, ATTEMPT.c.number)
+    )
+    return [NamedAttempt(*row) for row in connection.execute(query)]
 
 
 def beat(connection: Connection, run_id: str, owner: str) -> bool:

@@ -171,8 +171,10 @@ class AttemptRow(SQLModel, table=True):
     request_id: str | None = None
     served_model: str | None = None
     sent_seed: int | None = Field(default=None, sa_type=BigInteger)
+    sent_size: str | None = None
     server_ms_json: str = "{}"
     unsupported_json: str = "[]"
+    remarks_json: str = Field(default="[]", sa_column_kwargs={"server_default": "[]"})
 
 
 class ArtifactRow(SQLModel, table=True):

@@ -7,9 +7,10 @@ tested without an event loop. An adapter never raises on what a server sends: wh
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from arena.domain.endpoint import Endpoint
     from arena.domain.failure import Failure
     from arena.domain.outcome import CallPurpose
-    from arena.domain.request import GenerationRequest
+    from arena.domain.request import GenerationRequest, PixelSize
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Done:
     """The images are there. What the provider does not say stays None.
 
     `server_ms` are its own timings by name in milliseconds, `cost_usd` what it says the call cost, `seed` the seed that
-    it says it used, `model` the model that it says answered.
+    it says it used, `model` the model that it says answered, `remarks` what else it did, such as a reroute.
     """
 
     images: tuple[InlineImage | ImageAddress, ...]
@@ -106,16 +107,21 @@ class Done:
     seed: int | None = None
     model: str | None = None
     request_id: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Not yet: make the call `next`, not before `after_s` (None: the endpoint's poll interval)."""
+    """Not yet: make the call `next`, not before `after_s` (None: the endpoint's poll interval).
+
+    `cost_usd` is what the provider says already now; a later answer that says it, too, wins.
+    """
 
     next: WireCall
     after_s: float | None = None
     provider_status: str = ""
     request_id: str | None = None
+    cost_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,10 @@ class Job:
 
 
 class How(StrEnum):
-    """What becomes of a requested field on the way to a provider."""
+    """What becomes of a requested field on the way to a provider.
+
+    `emulated`: nothing is sent, and the wish is met by Arena. `unsupported`: it cannot be told, and that is reported.
+    """
 
     PASSTHROUGH = "passthrough"
     RENAMED = "renamed"
@@ -151,39 +160,131 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """How a provider takes one requested field, and under which name."""
+    """How a provider takes one requested field: under which name, and in a few words what is done to its value."""
 
     how: How
     wire_name: str = ""
+    note: str = ""
 
 
-class Provider(Protocol):
-    """One vendor's protocol. Stateless."""
+PASSTHROUGH, UNSUPPORTED = Support(How.PASSTHROUGH), Support(How.UNSUPPORTED)
 
+CANONICAL_FIELDS = (
+    "prompt",
+    "mode",
+    "size",
+    "ratio",
+    "input_size",
+    "seed",
+    "steps",
+    "guidance",
+    "n",
+    "format",
+    "delivery",
+    "images",
+    "safety",
+)
+"""The fields of a request, in the order in which they are documented. `ratio` is a size that was asked for as aspect
+ratio and megapixels, `input_size` one that is to be the input image's; all three reach an adapter as `size`, too.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """How an endpoint is told the size, in its own words, and what it is expected to deliver.
+
+    `expected` None: it cannot be told, or chooses on its own. Where not `exact`, the expected size is nominal: the
+    endpoint rounds it in a way of its own, and a few percent to either side are no fault.
+    """
+
+    wire: str
+    expected: PixelSize | None
+    exact: bool = True
+
+    def keeps(self, requested: PixelSize) -> bool:
+        """Whether the requested size is told as it is."""
+        return self.exact and self.expected == requested
+
+    def accepts(self, delivered: PixelSize) -> bool:
+        """Whether an image of this size is what was to be expected."""
+        if self.expected is None:
+            return True
+        if self.exact:
+            return delivered == self.expected
+        shape = (delivered.width_px / delivered.height_px) / (self.expected.width_px / self.expected.height_px)
+        return abs(shape - 1) <= SHAPE_TOLERANCE and abs(delivered.pixels / self.expected.pixels - 1) <= AREA_TOLERANCE
+
+
+SHAPE_TOLERANCE, AREA_TOLERANCE = 0.04, 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What a provider says of a finished job when it is asked later: its timings, and what it charged."""
+
+    server_ms: Mapping[str, float] = field(default_factory=dict)
+    cost_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a free question told: whether the key may use the model (None: it does not say), and in words."""
+
+    may_use: bool | None
+    says: str
+
+
+class Provider(ABC):
+    """One vendor's protocol. Stateless; what differs between endpoints is in the endpoint's data."""
+
+    @abstractmethod
     def parameters(self, endpoint: Endpoint) -> Mapping[str, Support]:
-        """How each optional field of a request is taken here; a field that is not listed is unsupported."""
-        ...
+        """How each of `CANONICAL_FIELDS` is taken here; a field that is not listed is unsupported."""
 
+    @abstractmethod
     def build(self, job: Job) -> WireCall:
         """The call that submits the job."""
-        ...
 
+    @abstractmethod
     def parse(self, job: Job, exchange: Exchange) -> Answer:
         """What an exchange means. Never raises on what a server sent."""
-        ...
+
+    def sizing(self, job: Job) -> Sizing:
+        """How the size is told; as it was asked for, unless a provider knows better."""
+        if self.parameters(job.endpoint).get("size", UNSUPPORTED).how is How.UNSUPPORTED:
+            return Sizing("not sent", None)
+        return Sizing(str(job.request.size), job.request.size)
+
+    def objection(self, job: Job) -> str | None:
+        """Why this request cannot be made here, beyond the endpoint's limits, as the end of a sentence."""
+        return None
+
+    def lookups(self, endpoint: Endpoint, key: SecretStr | None, request_id: str) -> tuple[WireCall, ...]:
+        """The calls that ask for what is known of a finished job: made after the measured part, free of charge."""
+        return ()
+
+    def read_lookup(self, endpoint: Endpoint, exchange: Exchange) -> Lookup:
+        """What the answer to a lookup says; nothing where it says nothing. Never raises on what a server sent."""
+        return Lookup()
+
+    def probe(self, endpoint: Endpoint, key: SecretStr | None) -> WireCall | None:
+        """A call that costs nothing and tells whether the host answers and the key is good; None if there is none."""
+        return None
+
+    def read_probe(self, endpoint: Endpoint, exchange: Exchange) -> Probed:
+        """What the answer to a probe says. Never raises on what a server sent."""
+        good = exchange.status < 300
+        return Probed(True if good else None, "the key is good" if good else f"HTTP {exchange.status}")
 
 
-OPTIONAL_FIELDS = ("seed", "steps", "guidance", "n", "format", "delivery")
+OPTIONAL_FIELDS = ("seed", "steps", "guidance", "format", "delivery", "safety")
 
 
 def unsupported(provider: Provider, job: Job) -> tuple[str, ...]:
     """The fields that the request sets and this endpoint cannot be told: reported with the outcome, never dropped."""
     known = provider.parameters(job.endpoint)
-    asked = {name: getattr(job.request, name) for name in OPTIONAL_FIELDS}
+    asked = {"size"} | {name for name in OPTIONAL_FIELDS if getattr(job.request, name) is not None}
+    asked |= {"n"} if job.request.n > 1 else set()
     return tuple(
-        name
-        for name, value in asked.items()
-        if value is not None
-        and not (name == "n" and value == 1)
-        and known.get(name, Support(How.UNSUPPORTED)).how is How.UNSUPPORTED
+        name for name in CANONICAL_FIELDS if name in asked and known.get(name, UNSUPPORTED).how is How.UNSUPPORTED
     )

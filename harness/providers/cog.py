@@ -8,22 +8,20 @@ repeat the creating PUT, which starts a second prediction when the first has jus
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING
 
 from arena.domain.failure import FailureKind
 from arena.domain.outcome import CallPurpose
 from arena.domain.request import Mode
 from harness.providers import wire
-from harness.providers.base import Answer, Done, Exchange, How, Job, JsonBody, Support, WireCall
+from harness.providers.base import Answer, Done, Exchange, How, Job, JsonBody, Probed, Provider, Support, WireCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic import JsonValue
+    from pydantic import JsonValue, SecretStr
 
     from arena.domain.endpoint import Endpoint
-    from arena.domain.request import SourceImage
 
 DEFAULT_FIELDS = {
     "width": "width",
@@ -33,19 +31,27 @@ DEFAULT_FIELDS = {
     "guidance": "guidance_scale",
     "format": "output_format",
     "n": "",
+    "safety": "",
     "images": "images",
 }
 
 
-class Cog:
+class Cog(Provider):
     """Blocking call; images come back as data URIs, or as addresses where the container uploads them."""
 
     def parameters(self, endpoint: Endpoint) -> Mapping[str, Support]:
         """From `options.fields` over the usual names."""
         fields = wire.field_names(endpoint, DEFAULT_FIELDS)
-        support = {n: wire.support(n, fields[n]) for n in ("seed", "steps", "guidance", "format", "n")}
-        # Inline or address is the container's choice; Arena takes either, so the wish is met without being sent.
-        return {**support, "delivery": Support(How.EMULATED)}
+        sized = Support(How.CONVERTED, f"input.{fields['width']}, input.{fields['height']}")
+        return {
+            "prompt": Support(How.RENAMED, "input.prompt"),
+            "mode": Support(How.CONVERTED, f"input.{fields['images']}", "an edit is a prediction with images"),
+            **({"size": sized, "ratio": sized, "input_size": sized} if fields["width"] and fields["height"] else {}),
+            "images": Support(How.CONVERTED, f"input.{fields['images']}", "data URIs"),
+            **{n: wire.support(n, fields[n]) for n in ("seed", "steps", "guidance", "format", "n", "safety")},
+            # Inline or address is the container's choice; Arena takes either, so the wish is met without being sent.
+            "delivery": Support(How.EMULATED, "", "the container's choice; both are taken"),
+        }
 
     def build(self, job: Job) -> WireCall:
         """One prediction."""
@@ -58,6 +64,7 @@ class Cog:
             "guidance": request.guidance,
             "format": request.format.value,
             "n": request.n,
+            "safety": request.safety,
         }
         inputs: dict[str, JsonValue] = {
             **wire.table(job.endpoint.options.get("input")),
@@ -65,7 +72,7 @@ class Cog:
         }
         inputs |= {fields[name]: value for name, value in values.items() if value is not None and fields[name]}
         if request.mode is Mode.EDIT:
-            inputs[fields["images"]] = [_data_uri(image) for image in request.images]
+            inputs[fields["images"]] = [wire.data_uri(image) for image in request.images]
         return WireCall(
             CallPurpose.SUBMIT,
             "POST",
@@ -96,6 +103,16 @@ class Cog:
             request_id=wire.label(reply.get("id")) or wire.request_id(exchange.headers),
         )
 
+    def probe(self, endpoint: Endpoint, key: SecretStr | None) -> WireCall | None:
+        """The container's health."""
+        auth = wire.auth_header("Authorization", "Bearer ", key)
+        return WireCall(CallPurpose.RESULT, "GET", f"{endpoint.base_url}/health-check", auth=auth)
+
+    def read_probe(self, endpoint: Endpoint, exchange: Exchange) -> Probed:
+        """READY and BUSY are good; anything else is said as it is."""
+        status = wire.label(wire.table(wire.read_json(exchange.body)).get("status")) or f"HTTP {exchange.status}"
+        return Probed(status in {"READY", "BUSY"}, f"the container is {status}")
+
 
 def _failed(exchange: Exchange, reply: Mapping[str, JsonValue], status: str) -> Answer:
     message = wire.text(reply.get("error")) or f"the prediction {status}"
@@ -103,7 +120,3 @@ def _failed(exchange: Exchange, reply: Mapping[str, JsonValue], status: str) -> 
     if wire.says_moderated(message):
         kind = FailureKind.MODERATED_OUTPUT
     return wire.rejected(exchange, kind, message)
-
-
-def _data_uri(image: SourceImage) -> str:
-    return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode('ascii')}"

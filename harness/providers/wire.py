@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+import pybase64
 from pydantic import JsonValue, SecretStr
 
 from arena.domain.failure import Failure, FailureKind, clean_message
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from arena.domain.endpoint import Endpoint
+    from arena.domain.request import SourceImage
 
 MAX_RETRY_AFTER_S = 366 * 86_400.0
 MAX_TIMINGS = 50
@@ -54,9 +56,15 @@ _MODERATION = re.compile(
 )
 
 
+_WAIT_IN_WORDS = re.compile(
+    r"(?:resets?|retry|try again)\s+(?:in|after)\s+~?\s*(\d{1,6}(?:\.\d{1,3})?)\s*(ms|s(?:ec(?:ond)?s?)?)\b",
+    re.IGNORECASE,
+)
+
+
 def bearer(job: Job) -> SecretHeader | None:
     """`Authorization: Bearer KEY`, if the job has a key."""
-    return SecretHeader("Authorization", SecretStr(f"Bearer {job.key.get_secret_value()}")) if job.key else None
+    return auth_header("Authorization", "Bearer ", job.key)
 
 
 def field_names(endpoint: Endpoint, defaults: Mapping[str, str]) -> dict[str, str]:
@@ -65,11 +73,55 @@ def field_names(endpoint: Endpoint, defaults: Mapping[str, str]) -> dict[str, st
     return {**defaults, **given}
 
 
-def support(name: str, wire_name: str) -> Support:
+def support(name: str, wire_name: str, note: str = "") -> Support:
     """How a field is taken that the host calls `wire_name`; "" means that the host does not take it."""
     if not wire_name:
         return Support(How.UNSUPPORTED)
-    return Support(How.PASSTHROUGH if wire_name == name else How.RENAMED, wire_name)
+    return Support(How.PASSTHROUGH if wire_name == name else How.RENAMED, wire_name, note)
+
+
+def auth_header(name: str, prefix: str, key: SecretStr | None) -> SecretHeader | None:
+    """The header that carries the key, such as `Authorization: Key …`; None without a key."""
+    return SecretHeader(name, SecretStr(f"{prefix}{key.get_secret_value()}")) if key else None
+
+
+def data_uri(image: SourceImage) -> str:
+    """An input image as a data URI."""
+    return f"data:{image.media_type};base64,{pybase64.b64encode(image.data).decode('ascii')}"
+
+
+def plain_base64(image: SourceImage) -> str:
+    """An input image as base64 without a data URI's prefix."""
+    return pybase64.b64encode(image.data).decode("ascii")
+
+
+def seconds_as_ms(**seconds: object) -> dict[str, float]:
+    """Server timings given in seconds, by name, in milliseconds; what is no number is left out."""
+    found = {name: number(value) for name, value in seconds.items()}
+    return {name: value * 1000 for name, value in found.items() if value is not None}
+
+
+def span_ms(begin: object, end: object) -> float | None:
+    """Milliseconds between two instants of one server: ISO 8601 texts, or numbers of seconds. None if unreadable."""
+    begun, ended = _instant_s(begin), _instant_s(end)
+    return None if begun is None or ended is None or ended < begun else (ended - begun) * 1000
+
+
+def spans(**pairs: tuple[object, object]) -> dict[str, float]:
+    """Server timings by name, from pairs of instants; what cannot be read is left out."""
+    found = {name: span_ms(*pair) for name, pair in pairs.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _instant_s(value: object) -> float | None:
+    words = text(value)
+    if words is None:
+        return number(value)
+    try:
+        moment = datetime.fromisoformat(words)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def read_json(body: bytes) -> JsonValue:
@@ -156,6 +208,16 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     return None if seconds is None else min(seconds, MAX_RETRY_AFTER_S)
 
 
+def _wait_s(exchange: Exchange, message: str) -> float | None:
+    """Seconds to wait by the headers, or by the words of the message: `resets in ~30s`, `try again in 250ms`."""
+    by_header = retry_after_s(exchange.headers)
+    if by_header is not None:
+        return by_header
+    told = _WAIT_IN_WORDS.search(message[:2000]) if exchange.status in {429, 503} else None
+    seconds = float(told[1]) / (1000 if told[2].lower() == "ms" else 1) if told else None
+    return None if seconds is None else min(seconds, MAX_RETRY_AFTER_S)
+
+
 def _decimal(value: str | None) -> float | None:
     return float(value) if value and re.fullmatch(r"\s*\d{1,12}(\.\d{1,9})?\s*", value) else None
 
@@ -182,7 +244,7 @@ def rejected_by_status(exchange: Exchange) -> Rejected:
         kind=kind,
         message=clean_message(message or f"HTTP {exchange.status}"),
         http_status=exchange.status,
-        retry_after_s=retry_after_s(exchange.headers),
+        retry_after_s=_wait_s(exchange, message),
     )
     return Rejected(failure, request_id=request_id(exchange.headers))
 
@@ -208,9 +270,8 @@ def error_text(body: bytes) -> tuple[str, str]:
     value = read_json(body[:200_000])
     if not isinstance(value, dict):
         return _plain(body[:4000].decode("utf-8", "replace")), ""
-    inner = value.get("error")
-    envelope = inner if isinstance(inner, dict) else value
-    code = text(envelope.get("code")) or text(envelope.get("type")) or ""
+    envelope = _envelope(value)
+    code = text(envelope.get("code")) or text(envelope.get("type")) or text(envelope.get("error_type")) or ""
     for name in ("message", "detail", "error", "title"):
         found = envelope.get(name)
         if isinstance(found, str) and found:
@@ -218,6 +279,16 @@ def error_text(body: bytes) -> tuple[str, str]:
         if isinstance(found, list) and found:
             return _validation_text(found), code
     return "", code
+
+
+def _envelope(value: dict[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """The part of an answer that describes the error: `error`, the first of `errors`, or the answer itself."""
+    inner, several = value.get("error"), value.get("errors")
+    if isinstance(inner, dict):
+        return inner
+    if "message" not in value and isinstance(several, list) and several and isinstance(several[0], dict):
+        return several[0]
+    return value
 
 
 def _validation_text(problems: list[JsonValue]) -> str:

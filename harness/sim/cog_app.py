@@ -183,8 +183,10 @@ class _Cog:
             return JSONResponse(prediction.finished(), headers=self._provider.cost_header(len(images)))
 
         def refuse(fault: Fault) -> Response:
-            if fault == "moderated":
+            if fault in {"moderated", "moderated_output"}:
                 return self._failed(prediction, ticket, f"Exception: {NSFW}")
+            if fault == "job_failed":
+                return self._failed(prediction, ticket, "RuntimeError: CUDA out of memory")
             return fault_response(fault)
 
         return await fulfil(self._provider, order, ticket, refuse, deliver)

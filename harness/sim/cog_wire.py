@@ -160,5 +160,8 @@ def fault_response(fault: Fault) -> Response:
         "server_error": (500, "Internal server error"),
         "unavailable": (503, "Setup has not finished"),
         "rate_limited": (429, "Too many requests"),
+        "job_failed": (500, "The prediction failed"),
+        "start_timeout": (504, "The prediction was not started in time"),
+        "payment": (402, "No credit left"),
     }
     return failure(*errors[fault])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
 import prompts
+from arena.catalog import read_tables, vendor_files
 from arena.domain.base import Value
 from arena.domain.request import Mode
 from arena.errors import ConfigError
@@ -29,8 +29,45 @@ Fault = Literal[
     "hang",
     "reset",
     "html",
+    "moderated_output",
+    "job_failed",
+    "start_timeout",
+    "payment",
+    "expired",
 ]
 """What a simulated provider can do wrong; `harness.sim.faults` says how each looks on the wire."""
+
+Protocol = Literal[
+    "openai",
+    "cog",
+    "fal",
+    "replicate",
+    "together",
+    "bfl",
+    "lumenfall",
+    "empiriolabs",
+    "runflow",
+    "vllm-omni",
+    "sglang",
+    "localai",
+    "litellm",
+    "cloudflare",
+]
+"""Whose HTTP protocol a simulated provider speaks; `harness.sim.server` knows the apps."""
+
+Quirk = Literal[
+    "output_before_metrics",
+    "throttled_in_words",
+    "task_not_found_first",
+    "cost_at_the_end",
+    "polls_elsewhere",
+    "nsfw_flag",
+    "short_hold",
+    "output_images",
+    "output_image_urls",
+    "rerouted",
+]
+"""Odd behaviours that providers are known for; the app of a protocol says what it makes of them."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -40,12 +77,13 @@ class SimContender(Value):
 
     `quality` is 0–1, `price_usd` the dollars of one image, `queue_ms` a wait before the latency law begins.
     Beyond `max_in_flight` requests at once it refuses more. With `reports_cost` a success says what it cost.
-    `delivery` and `output_format` are what a client gets that does not ask. `seed` makes latencies and faults
+    `delivery` and `output_format` are what a client gets that does not ask. `quirks` are odd behaviours of the protocol
+    that are not always to be met. `seed` makes latencies and faults
     repeatable.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)
-    protocol: Literal["openai", "cog"]
+    protocol: Protocol
     model: str = Field(min_length=1)
     latency: LatencyLaw
     queue_ms: float = Field(default=0, ge=0, le=60_000)
@@ -58,6 +96,7 @@ class SimContender(Value):
     reports_cost: bool = False
     delivery: Literal["url", "b64_json"] = "b64_json"
     output_format: Literal["png", "jpeg", "webp"] = "png"
+    quirks: frozenset[Quirk] = frozenset()
     seed: int = 0
 
     @field_validator("failures")
@@ -69,28 +108,21 @@ class SimContender(Value):
 
 
 def load_contenders(path: Path | None = None) -> tuple[SimContender, ...]:
-    """The contenders of a TOML file, by default the shipped `sims.toml`.
+    """The contenders of a TOML file, by default of all shipped files about providers.
 
-    Raises ConfigError, one sentence with file and field, if the file cannot be read or used.
+    Raises ConfigError, one sentence with file and field, if a file cannot be read or used.
     """
-    path = path or prompts.ROOT / "sims.toml"
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not valid TOML: {error}") from error
-    entries = tables.pop("contender", None)
-    if not isinstance(entries, list) or not entries:
+    paths = [path] if path else vendor_files(prompts.ROOT)
+    found: dict[str, SimContender] = {}
+    for source in paths:
+        for number, entry in enumerate(read_tables(source)["contender"], start=1):
+            contender = _parse(entry, source, number)
+            if contender.name in found:
+                raise ConfigError(f"{source}: contender {contender.name!r}: name: is given to more than one contender")
+            found[contender.name] = contender
+    if not found:
         raise ConfigError(f"{path}: contender: at least one [[contender]] table is needed")
-    if tables:
-        raise ConfigError(f"{path}: {sorted(tables)[0]}: unknown field; contenders are [[contender]] tables")
-    contenders = tuple(_parse(entry, path, number) for number, entry in enumerate(entries, start=1))
-    names = [contender.name for contender in contenders]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"{path}: contender {name!r}: name: is given to more than one contender")
-    return contenders
+    return tuple(found.values())
 
 
 def _parse(entry: object, path: Path, number: int) -> SimContender:

@@ -1,10 +1,20 @@
 """How each fault looks on the wire, below the level of the protocols.
 
-server_error    500 after the usual latency      truncated     content-length is above what is sent
-unavailable     503 at once                      garbage       success, but the image is not one
-rate_limited    429 at once, with Retry-After    wrong_size    success, at half the width and height
-moderated       the protocol's refusal           hang          no answer for 75 s, then the connection closes
-html            200 and a web page               reset         the connection is reset without an answer
+server_error      500 after the usual latency
+unavailable       503 at once
+rate_limited      429 at once, with Retry-After
+payment           no credit is left: 402 at once, or what the protocol has for it
+moderated         the protocol's refusal of the prompt
+moderated_output  the protocol's refusal of the image that was made
+job_failed        the model fails after the request was accepted
+start_timeout     the provider gives up before it has started
+truncated         content-length is above what is sent
+garbage           success, but the image is not one
+wrong_size        success, at half the width and height
+expired           success, but the result's address answers 403; only where results are delivered by address
+hang              no answer for 75 s, then the connection closes
+reset             the connection is reset without an answer
+html              200 and a web page
 """
 
 from __future__ import annotations
@@ -31,8 +41,27 @@ HANG_S = 75.0
 RETRY_AFTER_S = 1
 """What a refusal for the rate asks the client to wait, in seconds."""
 
-_PAGE = """<!doctype html><title>Bad gateway</title><h1>Something went wrong</h1>
+PAGE = """<!doctype html><title>Bad gateway</title><h1>Something went wrong</h1>
 <p>The page you were looking for is having a rest. Please try again in a few minutes.</p>"""
+
+SAID: frozenset[Fault] = frozenset(
+    {
+        "server_error",
+        "unavailable",
+        "rate_limited",
+        "moderated",
+        "moderated_output",
+        "job_failed",
+        "start_timeout",
+        "payment",
+    }
+)
+"""Faults that the protocol has an answer for."""
+
+AFTER_THE_LATENCY: frozenset[Fault] = frozenset(
+    {"server_error", "moderated", "moderated_output", "job_failed", "start_timeout", "html", "reset"}
+)
+"""Faults that show only when the work would have been done; the others show at once."""
 
 CONNECTION = "harness.sim.connection"
 """The key of the ASGI extension that lets an answer end its connection."""
@@ -60,14 +89,14 @@ async def fulfil(
     `refuse` gives the protocol's error for a fault that has one, `deliver` its reply with encoded images.
     """
     fault = ticket.fault
-    if fault in {"server_error", "moderated", "html", "reset"}:
+    if fault in AFTER_THE_LATENCY:
         await anyio.sleep_until(ticket.due_s)
-    if fault in {"server_error", "unavailable", "rate_limited", "moderated"}:
+    if fault in SAID:
         provider.failed(fault)
         return refuse(fault)
     if fault in {"html", "hang", "reset"}:
         provider.failed(fault)
-        return HTMLResponse(_PAGE) if fault == "html" else Hang() if fault == "hang" else Reset()
+        return HTMLResponse(PAGE) if fault == "html" else Hang() if fault == "hang" else Reset()
     images = await produce(provider, order, ticket)
     if fault is None:
         provider.succeeded(ticket, len(images))

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from arena.domain.request import Mode
 from harness.sim.faults import fulfil
+from harness.sim.files import files_route, publish
 from harness.sim.openai_wire import ImagesBody, RefusedError, fault_response, parse_body, uploaded_images
 from harness.sim.stamp import Stamped
 from harness.sim.work import BadImageError, ClientGoneError, Order, open_sources, seed_of, unless_gone
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
+    from harness.sim.contender import Fault
     from harness.sim.state import Provider, Ticket
 
 
@@ -36,7 +38,7 @@ def openai_app(provider: Provider) -> ASGIApp:
             Route("/v1/images/generations", images.generate, methods=["POST"]),
             Route("/v1/images/edits", images.edit, methods=["POST"]),
             Route("/v1/models", images.models),
-            Route("/files/{name}", images.file),
+            files_route(provider),
         ],
         exception_handlers={HTTPException: _http_error},
     )
@@ -58,13 +60,6 @@ class _Images:
         """The one model that is served."""
         entry = {"id": self._contender.model, "object": "model", "created": 0, "owned_by": "simulator"}
         return JSONResponse({"object": "list", "data": [entry]})
-
-    async def file(self, request: Request) -> Response:
-        """An image that was delivered by address, as long as it is kept."""
-        found = self._provider.files.find(f"{self._contender.name}/{request.path_params['name']}")
-        if found is None:
-            return RefusedError(404, "This file does not exist or has expired.", "not_found").response()
-        return Response(found[0], media_type=found[1])
 
     async def generate(self, request: Request) -> Response:
         """Text to image from JSON."""
@@ -144,7 +139,9 @@ class _Images:
     def _reply(self, request: Request, body: ImagesBody, order: Order, ticket: Ticket, images: list[bytes]) -> Response:
         by_url = (body.response_format or self._contender.delivery) == "url"
         data = [
-            {"url": self._address(request, image, order)} if by_url else {"b64_json": base64.b64encode(image).decode()}
+            {"url": publish(self._provider, request, image, order.format, _of_file(ticket.fault))}
+            if by_url
+            else {"b64_json": base64.b64encode(image).decode()}
             for image in images
         ]
         generate_s = anyio.current_time() - ticket.admitted_s - ticket.queue_s
@@ -157,7 +154,7 @@ class _Images:
         }
         return JSONResponse(content, headers=self._provider.cost_header(len(images)))
 
-    def _address(self, request: Request, image: bytes, order: Order) -> str:
-        name = f"{uuid.uuid4().hex}.{order.format}"
-        self._provider.files.keep(f"{self._contender.name}/{name}", image, f"image/{order.format}")
-        return f"{request.url.scheme}://{request.url.netloc}/{self._contender.name}/files/{name}"
+
+def _of_file(fault: Fault | None) -> Fault | None:
+    """A fault of the file itself; a truncated reply is the reply's."""
+    return fault if fault == "expired" else None

@@ -96,5 +96,14 @@ def fault_response(fault: Fault) -> Response:
             "moderation_blocked",
             kind="image_generation_user_error",
         ),
+        "moderated_output": RefusedError(
+            400,
+            "The image was withheld by the safety system: content_policy_violation.",
+            "content_policy_violation",
+            kind="image_generation_user_error",
+        ),
+        "job_failed": RefusedError(500, "The model failed.", kind="server_error"),
+        "start_timeout": RefusedError(504, "The request was not started in time.", kind="server_error"),
+        "payment": RefusedError(402, "You have no credit left.", "insufficient_quota", kind="insufficient_quota"),
     }
     return refused[fault].response()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import socket
 import struct
@@ -17,9 +18,7 @@ from starlette.routing import Mount, Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from arena.errors import ConfigError
-from harness.sim.cog_app import cog_app
 from harness.sim.faults import CONNECTION
-from harness.sim.openai_app import openai_app
 from harness.sim.pictures import draw
 from harness.sim.stamp import Stamped
 from harness.sim.state import FileStore, Provider
@@ -32,10 +31,21 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from harness.sim.contender import SimContender
+    from harness.sim.contender import Protocol, SimContender
 
 _DRAWING_THREADS = 2
-_APPS = {"openai": openai_app, "cog": cog_app}
+_APPS: dict[Protocol, str] = {
+    "openai": "harness.sim.openai_app:openai_app",
+    "cog": "harness.sim.cog_app:cog_app",
+}
+"""The app of each protocol, imported when a contender speaks it."""
+
+
+def app_of(provider: Provider) -> ASGIApp:
+    """The app of one contender, to be mounted under its name."""
+    module, _, name = _APPS[provider.contender.protocol].partition(":")
+    app: ASGIApp = getattr(importlib.import_module(module), name)(provider)
+    return app
 
 
 class SimulatorApp(Starlette):
@@ -65,7 +75,7 @@ def build_app(contenders: Sequence[SimContender]) -> Starlette:
         routes=[
             Route("/", index),
             Route("/truth", truth),
-            *(Mount(f"/{p.contender.name}", app=_APPS[p.contender.protocol](p)) for p in providers),
+            *(Mount(f"/{p.contender.name}", app=app_of(p)) for p in providers),
         ],
         lifespan=_warmed_up,
     )

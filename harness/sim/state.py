@@ -55,21 +55,30 @@ class Ticket:
         return self.admitted_s + self.queue_s + self.latency_s
 
 
+@dataclass(frozen=True)
+class KeptFile:
+    """A file that can be fetched, and what is wrong with it or its address."""
+
+    data: bytes
+    media_type: str
+    fault: Fault | None = None
+
+
 class FileStore:
     """The last images that were delivered by address; older ones are forgotten."""
 
     def __init__(self, most: int = 512) -> None:
         self._most = most
-        self._files: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
+        self._files: OrderedDict[str, KeptFile] = OrderedDict()
 
-    def keep(self, name: str, data: bytes, media_type: str) -> None:
+    def keep(self, name: str, data: bytes, media_type: str, fault: Fault | None = None) -> None:
         """Remember `data` under `name` and forget the oldest file if there are too many."""
-        self._files[name] = (data, media_type)
+        self._files[name] = KeptFile(data, media_type, fault)
         while len(self._files) > self._most:
             self._files.popitem(last=False)
 
-    def find(self, name: str) -> tuple[bytes, str] | None:
-        """Bytes and media type, or None if the file is unknown or forgotten."""
+    def find(self, name: str) -> KeptFile | None:
+        """The file, or None if it is unknown or forgotten."""
         return self._files.get(name)
 
 

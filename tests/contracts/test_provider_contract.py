@@ -6,77 +6,61 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from arena.catalog import Catalog
 from arena.domain.failure import FailureKind
-from arena.domain.request import GenerationRequest, SourceImage
 from harness.providers import PROVIDERS, provider, wire
 from harness.providers.base import (
+    CANONICAL_FIELDS,
     Done,
-    Exchange,
     FormBody,
+    How,
     ImageAddress,
     InlineImage,
-    Job,
-    JsonBody,
+    Pending,
     Rejected,
     Support,
     unsupported,
 )
-from tests.factories import make_endpoint
-from tests.servers import png
+from tests.contracts.case import IMAGE_URL, KEY, PNG, SOURCE, Case, Reply, all_cases
 
-KEY = "canary-key-4711"
-PNG = base64.b64encode(png()).decode()
-SOURCE = SourceImage(name="in.png", media_type="image/png", data=png(16, 16))
-
-OK = {
-    "openai": {"created": 1, "data": [{"b64_json": PNG}]},
-    "cog": {
-        "id": "p1",
-        "status": "succeeded",
-        "output": [f"data:image/png;base64,{PNG}"],
-        "metrics": {"predict_time": 1.5},
-    },
+CASES = all_cases()
+STATUSES = {
+    400: FailureKind.INVALID_REQUEST,
+    401: FailureKind.AUTH,
+    402: FailureKind.PAYMENT,
+    403: FailureKind.AUTH,
+    404: FailureKind.NOT_FOUND,
+    409: FailureKind.CAPACITY,
+    422: FailureKind.INVALID_REQUEST,
+    429: FailureKind.RATE_LIMITED,
+    500: FailureKind.PROVIDER_ERROR,
+    502: FailureKind.PROVIDER_ERROR,
+    503: FailureKind.CAPACITY,
+    504: FailureKind.TIMEOUT_START,
+    302: FailureKind.BAD_RESPONSE,
 }
-ADDRESS = {
-    "openai": {"data": [{"url": "https://cdn.example/i.png"}]},
-    "cog": {"status": "succeeded", "output": "https://cdn.example/i.png"},
+ENVELOPES = {
+    "openai": {"error": {"message": "told you", "type": "t", "code": "c", "param": None}},
+    "flat": {"detail": "told you"},
+    "fastapi": {"detail": [{"loc": ["body", "n"], "msg": "told you", "type": "t"}]},
+    "cog": {"error": "told you", "status": "failed"},
+    "problem": {"title": "told you", "status": 400},
+    "coded": {"code": "C", "message": "told you", "errors": []},
+    "cloudflare": {"result": None, "success": False, "errors": [{"code": 5006, "message": "told you"}], "messages": []},
+    "text": b"told you",
+    "html": b"<html><head><title>told you</title></head></html>",
 }
-MODERATED = {
-    "openai": (
-        400,
-        {"error": {"message": "no", "type": "x", "code": "moderation_blocked"}},
-        FailureKind.MODERATED_INPUT,
-    ),
-    "cog": (
-        200,
-        {"status": "failed", "error": "Prediction failed: NSFW content detected"},
-        FailureKind.MODERATED_OUTPUT,
-    ),
-}
-every_provider = pytest.mark.parametrize("name", sorted(PROVIDERS))
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
-def job(name, mode="t2i", **changes):
-    request = {"prompt": "a cat", "size": "512x768", "seed": 7, "steps": 4, "guidance": 2.5, "mode": mode, **changes}
-    if mode == "edit":
-        request.setdefault("images", (SOURCE,))
-    endpoint = make_endpoint(protocol=name, base_url="https://lab.example/v1", options=OPTIONS[name], key_env="LAB_KEY")
-    return Job(endpoint, GenerationRequest.model_validate(request), SecretStr(KEY))
+def stages(case):
+    return [(case, stage) for stage in case.stages]
 
 
-OPTIONS = {
-    "openai": {"fields": {"seed": "seed", "steps": "num_inference_steps", "guidance": "guidance_scale"}},
-    "cog": {},
-}
-
-
-def parse(name, body, status=200, headers=None, **changes):
-    the_job = job(name, **changes)
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return provider(name).parse(the_job, Exchange(provider(name).build(the_job), status, headers or {}, content))
+every_stage = pytest.mark.parametrize(
+    ("case", "stage"), [s for c in CASES.values() for s in stages(c)], ids=lambda v: getattr(v, "protocol", v)
+)
 
 
 def test_every_protocol_that_an_endpoint_names_is_registered():
@@ -84,97 +68,116 @@ def test_every_protocol_that_an_endpoint_names_is_registered():
 
 
 def test_every_registered_provider_is_in_this_suite():
-    assert set(PROVIDERS) == set(OK) == set(ADDRESS) == set(MODERATED) == set(OPTIONS)
+    assert {case.protocol for case in CASES.values()} == set(PROVIDERS)
 
 
-@every_provider
-@pytest.mark.parametrize("mode", ["t2i", "edit"])
-def test_a_call_is_the_same_every_time_and_shows_no_key(name, mode):
-    first, second = provider(name).build(job(name, mode)), provider(name).build(job(name, mode))
-    assert first == second
-    assert first.url.startswith("https://lab.example/v1/")
-    assert KEY not in repr(first)
-    assert KEY not in first.url
-    assert KEY in first.auth.value.get_secret_value()
+@every_case
+def test_a_call_is_the_same_every_time_and_shows_no_key(case):
+    for mode in case.modes:
+        first, second = (provider(case.protocol).build(case.job(mode)) for _ in range(2))
+        assert first == second
+        assert first.url.startswith(case.base_url)
+        assert KEY not in repr(first)
+        assert KEY not in first.url
+        assert KEY in first.auth.value.get_secret_value()
 
 
-@every_provider
-def test_without_a_key_no_header_is_made(name):
-    keyless = job(name)
-    keyless = Job(keyless.endpoint, keyless.request, None)
-    assert provider(name).build(keyless).auth is None
+@every_stage
+def test_without_a_key_no_header_is_made(case, stage):
+    assert case.call(stage, case.job(key=None)).auth is None
 
 
-@every_provider
-def test_every_requested_field_is_sent_or_reported(name):
-    asked = job(name, n=2, delivery="url")
-    call = provider(name).build(asked)
-    sent = json.dumps(call.body.value)
-    missing = unsupported(provider(name), asked)
-    for field, value in {"seed": 7, "steps": 4, "guidance": 2.5, "n": 2}.items():
-        support = provider(name).parameters(asked.endpoint)[field]
-        assert isinstance(support, Support)
-        assert (field in missing) != (f'"{support.wire_name}": {value}' in sent)
-    assert "a cat" in sent
+@every_stage
+def test_every_call_of_a_job_carries_its_key_apart_from_what_is_shown(case, stage):
+    call = case.call(stage)
+    assert KEY in call.auth.value.get_secret_value()
+    assert KEY not in repr(call)
 
 
-@every_provider
-def test_an_edit_carries_its_images(name):
-    call = provider(name).build(job(name, "edit"))
-    if isinstance(call.body, FormBody):
-        assert [f.data for f in call.body.files] == [SOURCE.data]
-    else:
-        assert base64.b64encode(SOURCE.data).decode() in json.dumps(call.body.value)
+@every_case
+def test_every_canonical_field_has_its_place_in_the_table(case):
+    table = provider(case.protocol).parameters(case.job().endpoint)
+    assert set(table) <= set(CANONICAL_FIELDS)
+    assert all(isinstance(support, Support) for support in table.values())
+    assert table["prompt"].how is not How.UNSUPPORTED
 
 
-@every_provider
-def test_success_inline_and_by_address(name):
-    inline, address = parse(name, OK[name]), parse(name, ADDRESS[name])
-    assert inline.images == (InlineImage(PNG),)
-    assert address.images == (ImageAddress("https://cdn.example/i.png"),)
+@every_case
+def test_every_requested_field_is_sent_or_reported(case):
+    """What is asked for changes the call; what changes nothing is reported as unsupported, or emulated."""
+    plain = {"seed": None, "steps": None, "guidance": None}
+    asked = {"seed": 7, "steps": 4, "guidance": 2.5, "n": 2, "safety": False, "delivery": "url", "format": "webp"}
+    for mode in case.modes:
+        before = repr(provider(case.protocol).build(case.job(mode, **plain)))
+        table = provider(case.protocol).parameters(case.job(mode).endpoint)
+        for name, value in asked.items():
+            job = case.job(mode, **{**plain, name: value})
+            how = table.get(name, Support(How.UNSUPPORTED)).how
+            missing = unsupported(provider(case.protocol), job)
+            sent = repr(provider(case.protocol).build(job)) != before
+            if name == "delivery":  # may be what is asked for anyway
+                other = repr(provider(case.protocol).build(case.job(mode, **{**plain, name: "b64_json"})))
+                sent = sent or other != before
+            assert sent == (how in {How.PASSTHROUGH, How.RENAMED, How.CONVERTED}), (name, how, sent)
+            assert (name in missing) == (how is How.UNSUPPORTED), (name, how, missing)
 
 
-@every_provider
-def test_moderation_is_told_apart(name):
-    status, body, kind = MODERATED[name]
-    assert parse(name, body, status).failure.kind is kind
+@every_case
+def test_the_prompt_and_the_images_are_in_the_call(case):
+    for mode in case.modes:
+        call = provider(case.protocol).build(case.job(mode))
+        if isinstance(call.body, FormBody):
+            assert "a cat" in dict(call.body.fields).values()
+            assert [f.data for f in call.body.files] == ([SOURCE.data] if mode == "edit" else [])
+        else:
+            sent = json.dumps(call.body.value)
+            assert "a cat" in sent
+            assert (base64.b64encode(SOURCE.data).decode() in sent) == (mode == "edit")
 
 
-@every_provider
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (400, FailureKind.INVALID_REQUEST),
-        (401, FailureKind.AUTH),
-        (402, FailureKind.PAYMENT),
-        (403, FailureKind.AUTH),
-        (404, FailureKind.NOT_FOUND),
-        (409, FailureKind.CAPACITY),
-        (422, FailureKind.INVALID_REQUEST),
-        (429, FailureKind.RATE_LIMITED),
-        (500, FailureKind.PROVIDER_ERROR),
-        (502, FailureKind.PROVIDER_ERROR),
-        (503, FailureKind.CAPACITY),
-        (504, FailureKind.TIMEOUT_START),
-        (302, FailureKind.BAD_RESPONSE),
-    ],
-)
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"error": {"message": "told you", "type": "t", "code": "c", "param": None}},
-        {"detail": "told you"},
-        {"detail": [{"loc": ["body", "n"], "msg": "told you", "type": "t"}]},
-        {"error": "told you", "status": "failed"},
-        b"told you",
-        b"<html><head><title>told you</title></head></html>",
-    ],
-)
-def test_every_error_status_has_a_kind_and_keeps_the_message(name, status, kind, body):
-    failure = parse(name, body, status).failure
-    assert failure.kind is kind
-    assert "told you" in failure.message
-    assert failure.http_status == status
+@every_case
+def test_success_inline_and_by_address(case):
+    assert case.inline or case.address
+    if case.inline:
+        assert case.parse(case.inline).images == (InlineImage(PNG),)
+    if case.address:
+        assert case.parse(case.address).images == (ImageAddress(IMAGE_URL),)
+
+
+@every_case
+def test_what_leads_to_the_image_is_pending(case):
+    for stage, reply in enumerate(case.pending):
+        answer = case.parse(reply, stage)
+        assert isinstance(answer, Pending)
+        assert answer.next.body is None, "asking twice must not submit twice"
+
+
+@every_case
+def test_moderation_is_told_apart(case):
+    assert case.moderated
+    for reply, kind in case.moderated:
+        assert case.parse(reply).failure.kind is kind
+
+
+@every_case
+def test_failures_are_told_apart(case):
+    for reply, kind in case.failures:
+        answer = case.parse(reply)
+        assert answer.failure.kind is kind, reply
+        assert answer.failure.message
+
+
+@every_stage
+@pytest.mark.parametrize("envelope", ENVELOPES)
+def test_every_error_status_has_a_kind_and_keeps_the_message(case, stage, envelope):
+    for status, usual in STATUSES.items():
+        kind = case.kind(stage, status, usual)
+        answer = case.parse(Reply(ENVELOPES[envelope], status), stage)
+        if kind is None:
+            assert isinstance(answer, Pending)
+            continue
+        assert (answer.failure.kind, answer.failure.http_status) == (kind, status)
+        assert "told you" in answer.failure.message
 
 
 @pytest.mark.parametrize(
@@ -192,23 +195,42 @@ def test_every_error_status_has_a_kind_and_keeps_the_message(name, status, kind,
         ({}, None),
     ],
 )
-@every_provider
-def test_retry_after_is_read_in_every_form(name, headers, seconds):
-    assert parse(name, {"error": {"message": "slow down"}}, 429, headers).failure.retry_after_s == seconds
+@every_case
+def test_retry_after_is_read_in_every_form(case, headers, seconds):
+    reply = Reply({"error": {"message": "slow down"}}, 429, headers)
+    assert case.parse(reply, 0).failure.retry_after_s == seconds
 
 
-@every_provider
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"null", b"[]", b"{}", b"42", b'"text"', b"<html></html>", b"\xff\xfe", b"[" * 10_000, b'{"a":' * 5_000,
-     b'{"data": []}', b'{"data": [{}]}', b'{"data": [null]}', b'{"data": "x"}', b'{"data": [{"url": 5}]}',
-     b'{"data": [{"b64_json": ""}]}', b'{"status": "succeeded"}', b'{"status": "succeeded", "output": [null]}',
-     b'{"status": "succeeded", "output": "data:image/png,plain"}', b'{"status": "processing"}', b"NaN",
-     b'{"data": NaN}'],
-)  # fmt: skip
-def test_a_reply_without_an_image_is_a_bad_response(name, body):
-    answer = parse(name, body)
-    assert isinstance(answer, Rejected)
+@every_case
+def test_a_wait_that_is_told_in_words_is_read(case):
+    told = {
+        "Request was throttled. Your rate limit resets in ~30s.": 30,
+        "Rate limit reached. Please try again in 2.5 seconds.": 2.5,
+        "Please try again in 250ms.": 0.25,
+        "Slow down.": None,
+        "it resets in 9999999999999 s": None,
+    }
+    for words, seconds in told.items():
+        assert case.parse(Reply({"detail": words}, 429), 0).failure.retry_after_s == seconds, words
+    both = Reply({"detail": "resets in ~30s"}, 429, {"retry-after": "7"})
+    assert case.parse(both, 0).failure.retry_after_s == 7
+
+
+JUNK = [b"", b"null", b"[]", b"{}", b"42", b'"text"', b"<html></html>", b"\xff\xfe", b"[" * 10_000, b'{"a":' * 5_000,
+        b'{"data": []}', b'{"data": [{}]}', b'{"data": [null]}', b'{"data": "x"}', b'{"data": [{"url": 5}]}',
+        b'{"data": [{"b64_json": ""}]}', b'{"status": "succeeded"}', b'{"status": "succeeded", "output": [null]}',
+        b'{"status": "succeeded", "output": "data:image/png,plain"}', b'{"images": []}', b'{"images": [{}]}', b"NaN",
+        b'{"data": NaN}', b'{"result": {}}', b'{"status": "Ready"}', b'{"status": "Ready", "result": {"sample": 3}}',
+        b'{"status_code": "succeeded"}', b'{"status": "COMPLETED", "response_url": 5}']  # fmt: skip
+
+
+@every_stage
+@pytest.mark.parametrize("body", JUNK)
+def test_a_reply_without_an_image_is_a_bad_response(case, stage, body):
+    answer = case.parse(Reply(body), stage)
+    if isinstance(answer, Pending) and stage > 0:
+        return  # a state that the protocol knows, such as COMPLETED before the result is fetched
+    assert isinstance(answer, Rejected), answer
     assert answer.failure.kind is FailureKind.BAD_RESPONSE
 
 
@@ -219,114 +241,70 @@ anything = st.recursive(
 )
 
 
-@every_provider
-@given(
-    body=st.dictionaries(
-        st.sampled_from(
-            ["data", "status", "output", "error", "metrics", "detail", "timings_ms", "seed", "id", "model"]
-        ),
-        anything,
-    ),
-    status=st.integers(100, 599),
-)
-def test_no_reply_makes_a_parser_raise(name, body, status):
-    assert isinstance(parse(name, json.dumps(body).encode(), status), Done | Rejected)
+def keys_of(value):
+    """Every key in a body, however deep."""
+    if isinstance(value, dict):
+        return set(value).union(*map(keys_of, value.values()))
+    return set().union(*map(keys_of, value)) if isinstance(value, list) else set()
 
 
-@every_provider
+def replies_of(case):
+    told = [*case.pending, case.inline, case.address, *(r for r, _ in (*case.moderated, *case.failures))]
+    return [r for r in told if r is not None and isinstance(r.body, dict)]
+
+
+def mangled(draw, value):
+    """A recorded body in which anything may have become something else."""
+    if draw(st.integers(0, 4)) == 0:
+        return draw(anything)
+    if isinstance(value, dict):
+        return {key: mangled(draw, inner) for key, inner in value.items()}
+    return [mangled(draw, inner) for inner in value] if isinstance(value, list) else value
+
+
+@every_stage
+@given(data=st.data(), status=st.sampled_from([200, 201, 202, 404, 422, 500]) | st.integers(100, 599))
+def test_no_reply_makes_a_parser_raise(case, stage, data, status):
+    body = mangled(data.draw, data.draw(st.sampled_from(replies_of(case))).body)
+    answer = case.parse(Reply(json.dumps(body).encode(), status), stage)
+    assert isinstance(answer, Done | Pending | Rejected)
+
+
+@every_stage
 @given(st.binary(max_size=300), st.integers(100, 599), st.dictionaries(st.sampled_from(
-    ["retry-after", "retry-after-ms", "date", "x-request-id"]), st.text(max_size=40)))  # fmt: skip
-def test_no_bytes_make_a_parser_raise(name, body, status, headers):
-    assert isinstance(parse(name, body, status, headers), Done | Rejected)
+    ["retry-after", "retry-after-ms", "date", "x-request-id", "x-units"]), st.text(max_size=40)))  # fmt: skip
+def test_no_bytes_make_a_parser_raise(case, stage, body, status, headers):
+    assert isinstance(case.parse(Reply(body, status, headers), stage), Done | Pending | Rejected)
 
 
-@every_provider
-def test_messages_are_cut_and_cleaned(name):
-    failure = parse(name, {"error": {"message": "\x1b[2J" + "x" * 100_000}, "detail": "y"}, 500).failure
-    assert len(failure.message) <= 500
+@every_case
+@given(data=st.data(), status=st.integers(100, 599))
+def test_no_answer_to_a_lookup_or_a_probe_makes_it_raise(case, data, status):
+    adapter, job = provider(case.protocol), case.job()
+    body = json.dumps(data.draw(anything)).encode()
+    calls = adapter.lookups(job.endpoint, job.key, "r-1")
+    probe = adapter.probe(job.endpoint, job.key)
+    from harness.providers.base import Exchange
+
+    for call in calls:
+        assert KEY in call.auth.value.get_secret_value()
+        adapter.read_lookup(job.endpoint, Exchange(call, status, {}, body))
+    if probe is not None:
+        assert adapter.read_probe(job.endpoint, Exchange(probe, status, {}, body)).says
+
+
+@every_stage
+def test_messages_are_cut_and_cleaned(case, stage):
+    body = {"error": {"message": "\x1b[2J" + "x" * 100_000}, "detail": "\x1b[2J" + "y" * 100_000}
+    failure = case.parse(Reply(body, 500), stage).failure
+    assert 0 < len(failure.message) <= 500
     assert failure.message.isprintable()
-
-
-def test_openai_sends_what_the_protocol_names():
-    call = provider("openai").build(job("openai", delivery="url", format="webp"))
-    assert call.body == JsonBody(
-        {"model": "m-1", "prompt": "a cat", "size": "512x768", "n": 1, "response_format": "url", "output_format":
-        "webp",
-         "seed": 7, "num_inference_steps": 4, "guidance_scale": 2.5}
-    )  # fmt: skip
-    assert call.url == "https://lab.example/v1/images/generations"
-    several = provider("openai").build(job("openai", "edit", images=(SOURCE, SOURCE)))
-    assert several.url == "https://lab.example/v1/images/edits"
-    assert [f.part for f in several.body.files] == ["image[]", "image[]"]
-    assert [f.part for f in provider("openai").build(job("openai", "edit")).body.files] == ["image"]
-
-
-def test_openai_sends_no_field_that_a_host_does_not_take():
-    the_job = job("openai")
-    bare = Job(make_endpoint(options={"fields": {"delivery": "", "format": ""}}), the_job.request, None)
-    assert set(provider("openai").build(bare).body.value) == {"model", "prompt", "size", "n"}
-    assert unsupported(provider("openai"), bare) == ("seed", "steps", "guidance", "format")
-
-
-def test_openai_reads_a_reported_cost_from_the_endpoints_header():
-    the_job = job("openai")
-    options = {**OPTIONS["openai"], "cost_header": "X-Cost"}
-    priced = Job(make_endpoint(options=options), the_job.request, None)
-    exchange = Exchange(provider("openai").build(priced), 200, {"x-cost": "0.0123"}, json.dumps(OK["openai"]).encode())
-    assert str(provider("openai").parse(priced, exchange).cost_usd) == "0.0123"
-    for bad in ("free", "-1", "nan", ""):
-        exchange = Exchange(exchange.call, 200, {"x-cost": bad}, exchange.body)
-        assert provider("openai").parse(priced, exchange).cost_usd is None
-
-
-def test_openai_takes_a_path_on_its_own_host_and_a_data_uri():
-    relative = parse("openai", {"data": [{"url": "/v1/images/i.png"}]})
-    assert relative.images == (ImageAddress("https://lab.example/v1/images/i.png"),)
-    assert parse("openai", {"data": [{"url": f"data:image/png;base64,{PNG}"}]}).images == (InlineImage(PNG),)
-
-
-def test_cog_names_inputs_as_the_container_declares_them():
-    options = {"fields": {"steps": "steps", "guidance": "", "format": ""}, "input": {"go_fast": True}}
-    the_job = Job(make_endpoint(protocol="cog", options=options), job("cog").request, None)
-    assert provider("cog").build(the_job).body.value == {
-        "input": {"go_fast": True, "prompt": "a cat", "width": 512, "height": 768, "seed": 7, "steps": 4}
-    }
-    assert unsupported(provider("cog"), the_job) == ("guidance", "format")
-
-
-def test_cog_keeps_the_models_own_time_and_tells_a_failure_from_a_refusal():
-    assert parse("cog", OK["cog"]).server_ms == {"predict": 1500.0}
-    failed = parse("cog", {"status": "failed", "error": "Prediction failed: CUDA out of memory"})
-    assert failed.failure.kind is FailureKind.PROVIDER_ERROR
-    assert parse("cog", {"status": "canceled"}).failure.kind is FailureKind.CANCELED
-
-
-def test_what_cannot_be_stored_is_not_taken_over():
-    the_job = job("openai")
-    options = {**OPTIONS["openai"], "cost_header": "x-cost"}
-    priced = Job(make_endpoint(options=options), the_job.request, None)
-    body = b'{"data": [{"b64_json": "QQ=="}], "model": "\\ud800", "timings_ms": {"\\ud800": 1, "a\\u0000b": 2, "c": 3}}'
-    exchange = Exchange(provider("openai").build(priced), 200, {"x-cost": "1e30", "x-request-id": "a\x00b"}, body)
-    done = provider("openai").parse(priced, exchange)
-    assert (done.model, done.cost_usd, done.request_id) == (None, None, "a b")
-    assert done.server_ms == {"a b": 2.0, "c": 3.0}
-
-
-def test_a_complaint_about_a_field_is_no_moderation():
-    for message in (
-        "Unknown parameter: 'moderation'",
-        "invalid value for content",
-        "safety_tolerance must be an integer",
-    ):
-        failure = parse("openai", {"error": {"message": message, "code": "unknown_parameter"}}, 400).failure
-        assert failure.kind is FailureKind.INVALID_REQUEST
-    for message in (
-        "Your request was rejected by our safety system.",
-        "blocked by our moderation system",
-        "NSFW content",
-    ):
-        assert parse("openai", {"error": {"message": message}}, 400).failure.kind is FailureKind.MODERATED_INPUT
 
 
 def test_deep_json_is_no_json():
     assert wire.read_json(b"[" * 100_000) is None
+
+
+def test_the_suite_notices_a_case_without_replies():
+    with pytest.raises(AssertionError):
+        test_success_inline_and_by_address(Case(protocol="openai"))

@@ -53,7 +53,7 @@ def test_a_plan_over_two_protocols_gives_the_same_figures_everywhere(arena):
     assert {"time_to_image_p95_ms_high", "cost_per_1000_usd", "success_rate_low"} <= set(figures)
     for written in (pd.read_parquet(here / "summary.parquet"), pd.read_csv(here / "summary.csv")):
         pd.testing.assert_frame_equal(written[figures], flat[figures], check_dtype=False, check_exact=True)
-    assert pq.read_schema(here / "outcomes.parquet").metadata[b"arena.schema_version"] == b"1"
+    assert pq.read_schema(here / "outcomes.parquet").metadata[b"arena.schema_version"] == b"2"
 
 
 def test_stdout_is_data_and_stderr_is_everything_else(arena):

@@ -8,36 +8,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.excise import LONG_BYTES, excise
-from harness.providers import provider
 from harness.providers.base import Done
-from tests.contracts.test_provider_contract import OK, job, parse
+from tests.contracts.case import PNG, Reply, all_cases
 
 LONG = base64.b64encode(bytes(range(256)) * 200).decode()
+
+
+INLINE = {name: case for name, case in all_cases().items() if case.inline}
 
 
 def through_the_skeleton(name, body):
     excised = excise(body)
     if excised is None:
         return None
-    from harness.providers.base import Exchange
-
-    the_job = job(name)
-    exchange = Exchange(provider(name).build(the_job), 200, {}, excised.skeleton)
-    return excised.restore(provider(name).parse(the_job, exchange), body)
+    return excised.restore(INLINE[name].parse(Reply(excised.skeleton)), body)
 
 
-@pytest.mark.parametrize("name", sorted(OK))
-@pytest.mark.parametrize("count", [1, 3])
-def test_the_images_are_those_of_the_whole_body(name, count):
-    reply = json.loads(json.dumps(OK[name]).replace(json.dumps(OK[name]).split("iVBOR")[1].split('"')[0], LONG))
-    key = "data" if name == "openai" else "output"
-    reply[key] = reply[key] * count
-    body = json.dumps(reply).encode()
-    excised = excise(body)
-    assert len(excised.skeleton) < 1000
+def parse(name, body):
+    return INLINE[name].parse(Reply(body))
+
+
+@pytest.mark.parametrize("name", INLINE)
+def test_the_images_are_those_of_the_whole_body(name):
+    body = INLINE[name].inline.content.replace(PNG.encode(), LONG.encode())
+    assert len(excise(body).skeleton) < 1000
     found = through_the_skeleton(name, body)
     assert found == parse(name, body)
-    assert len(found.images) == count
+    assert [image.base64 for image in found.images] == [LONG]
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,8 @@ style = "flat"
 def test_the_shipped_contenders_are_usable():
     contenders = load_contenders()
     assert len(contenders) >= 6
-    assert {contender.protocol for contender in contenders} == {"openai", "cog"}
+    assert {contender.protocol for contender in contenders} >= {"openai", "cog"}
     assert not any("hang" in contender.failures for contender in contenders)
-    assert len({(contender.style, contender.quality) for contender in contenders}) == len(contenders)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +30,7 @@ def test_the_shipped_contenders_are_usable():
     [
         ("= 1", ["not valid TOML"]),
         ("", ["[[contender]]"]),
-        (GOOD + "\n[other]\n", ["other", "unknown field"]),
+        (GOOD + "\n[other]\n", ["other", "[[contender]]"]),
         (GOOD.replace("0.5", "2"), ["'one'", "quality"]),
         (GOOD.replace("fixed", "wobbly"), ["'one'", "latency"]),
         (GOOD + 'colour = "red"', ["'one'", "colour"]),
