@@ -19,7 +19,7 @@ TEST_STAMP := $(TEST)/.test
 LOCAL ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1)
 DEMO_STAMPS := $(CORE_STAMP) $(if $(filter 1,$(LOCAL)),$(GPU_STAMP)) $(if $(filter 1,$(APP)),$(APP_STAMP))
 
-.PHONY: demo app test test-quick lint format bench-cli bench-fidelity clean help
+.PHONY: demo app test test-quick lint format docs bench-cli bench-fidelity clean help
 
 help:
 	@sed -n 's/^# //p' Makefile | head -2
@@ -67,6 +67,9 @@ lint: $(TEST_STAMP)
 format: $(TEST_STAMP)
 	$(TEST)/bin/ruff check --fix .
 	$(TEST)/bin/ruff format .
+
+docs: $(TEST_STAMP)
+	$(TEST)/bin/python -m harness.providerdocs docs/providers.md
 
 test: lint
 	$(TEST)/bin/python -m pytest $(PARALLEL)

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import tomllib
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -58,12 +59,18 @@ class Catalog:
         return found
 
     def select_endpoints(self, ids: Iterable[str], where: str) -> list[Endpoint]:
-        """The named endpoints, in order; UnknownNameError for a name that is not there."""
+        """The named endpoints, in order; a name may be a pattern such as `sim/*`, which stands for all that match.
+
+        UnknownNameError for a name that is not there, and for a pattern that matches nothing.
+        """
         known = self.endpoints()
-        missing = next((i for i in ids if i not in known), None)
-        if missing is not None:
-            raise UnknownNameError("endpoint", missing, known, where)
-        return [known[i] for i in ids]
+        chosen: dict[str, Endpoint] = {}
+        for name in ids:
+            found = [i for i in known if fnmatchcase(i, name)] if set("*?[") & set(name) else [name]
+            if not found or found[0] not in known:
+                raise UnknownNameError("endpoint", name, known, where)
+            chosen |= {i: known[i] for i in found}
+        return list(chosen.values())
 
     def prices(self) -> PriceBook:
         """The price book: every dated card."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from arena.domain.failure import FailureKind
 from arena.metrics.figures import METRICS
+from arena.metrics.phases import PHASES
 from arena.store.queries import OUTCOME_COLUMNS
 from arena.units import format_ms, format_usd
 from dashboards import format as fmt
@@ -72,12 +73,13 @@ def _failures(summary: EndpointSummary) -> str:
 def definitions() -> pd.DataFrame:
     """Every figure with its unit, direction and definition."""
     better = {"lower": "lower", "higher": "higher", None: fmt.DASH}
+    every = (*METRICS, *PHASES)
     return pd.DataFrame(
         {
-            "Figure": [f"**{fmt.markdown(fmt.capitalized(m.title))}**" for m in METRICS],
-            "Unit": [_UNITS[m.unit] for m in METRICS],
-            "Better": [better[m.better] for m in METRICS],
-            "Definition": [fmt.markdown(m.definition) for m in METRICS],
+            "Figure": [f"**{fmt.markdown(fmt.capitalized(m.title))}**" for m in every],
+            "Unit": [_UNITS[m.unit] for m in every],
+            "Better": [better[m.better] for m in every],
+            "Definition": [fmt.markdown(m.definition) for m in every],
         }
     )
 

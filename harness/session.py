@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import platform
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from arena.store.recorder import Recorder
 from arena.units import nano_usd
 from harness.budget import Budget
 from harness.clock import SystemClock
+from harness.lookups import look_up, questions
 from harness.plan import Prepared, Target, check_prices, source_image
 from harness.providers import provider
 from harness.runner import Runner
@@ -34,11 +36,13 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from arena.catalog import Catalog
+    from arena.domain.outcome import Cost
     from arena.domain.prompt import Prompt
     from arena.domain.request import SourceImage
     from arena.settings import Settings
-    from arena.store.engine import Database
+    from arena.store.engine import Connection, Database
     from harness.progress import Progress
+    from harness.providers.base import Lookup
 
 MEASURING_PACKAGES = ("httpx", "httpcore", "anyio", "h11", "pillow", "numpy", "pandas")
 
@@ -91,18 +95,22 @@ def resume(database: Database, catalog: Catalog, run_id: str, budget_usd: Decima
             raise ConfigError(f"run {run.id} has nothing left to fire; `arena runs show {run.id}` shows it")
         unknown = runs.claim_run(connection, run.id, owner)
         stored = [s for s in runs.stored_trials(connection, run.id) if s.id in left]
-        endpoints, prompts = runs.run_endpoints(connection, run.id), runs.run_prompts(connection, run.id)
         attempts = runs.attempts_so_far(connection, run.id)
-        targets = {e.id: Target(e, provider(e.protocol), card, e.key_env) for e, card in endpoints}
-        prepared = Prepared(
-            run.plan, targets, prompts, _same_sources(catalog, prompts), tuple(s.trial for s in stored), ()
-        )
+        prepared = replace(recall(connection, catalog, run.id), trials=tuple(s.trial for s in stored))
         if budget_usd is not None:
             run = run.model_copy(update={"budget_nano_usd": nano_usd(budget_usd)})
             runs.set_budget(connection, run.id, nano_usd(budget_usd))
         if run.budget_nano_usd is not None and stored:
             check_prices(prepared)
     return Session(run, owner, prepared, tuple(stored), _spent_nano_usd(prepared, attempts), unknown)
+
+
+def recall(connection: Connection, catalog: Catalog, run_id: str) -> Prepared:
+    """A stored run as it was prepared: plan, endpoints, prices and prompts of then; without its trials."""
+    endpoints, prompts = runs.run_endpoints(connection, run_id), runs.run_prompts(connection, run_id)
+    targets = {e.id: Target(e, provider(e.protocol), card, e.key_env) for e, card in endpoints}
+    plan = runs.get_run(connection, run_id).plan
+    return Prepared(plan, targets, prompts, _same_sources(catalog, prompts), (), ())
 
 
 def _same_sources(catalog: Catalog, prompts: Mapping[str, Prompt]) -> dict[str, SourceImage]:
@@ -160,6 +168,8 @@ async def execute(
         on_start(runner)
         try:
             status = await runner.execute()
+            if status in {RunStatus.FINISHED, RunStatus.BUDGET}:
+                await look_up_run(database, recorder, session.run.id, session.prepared, environ)
         except ExceptionGroup as group:
             raise _first_of_ours(group) from group
         except anyio.get_cancelled_exc_class():
@@ -169,6 +179,23 @@ async def execute(
             ended = recorder.submit(lambda c: runs.end_run(c, session.run.id, session.owner, status))
     ended.result()
     return status
+
+
+async def look_up_run(
+    database: Database, recorder: Recorder, run_id: str, prepared: Prepared, environ: Mapping[str, str]
+) -> int:
+    """Ask the providers of a run for what they know of its jobs, and store it; returns of how many they said something.
+
+    Fires nothing and costs nothing.
+    """
+    with database.read() as connection:
+        attempts = runs.named_attempts(connection, run_id)
+
+    async def learned(attempt_id: int, lookup: Lookup, cost: Cost | None) -> None:
+        written = recorder.submit(lambda c: runs.looked_up(c, attempt_id, lookup.server_ms, cost))
+        await asyncio.wrap_future(written)
+
+    return await look_up(questions(attempts, prepared.targets, keys_for(prepared, environ)), SystemClock(), learned)
 
 
 def environment(settings: Settings) -> Environment:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from arena.store.engine import Connection
 
-SUMMARY_SCHEMA_VERSION = 1
+SUMMARY_SCHEMA_VERSION = 2
 
 
 class FileFormat(StrEnum):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from arena.metrics.figures import METRICS
+from arena.metrics.phases import PHASES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -27,6 +28,7 @@ class EndpointSummary:
     figures: dict[str, Figure]
     failures: dict[str, int]
     unknown: int
+    phases: dict[str, Figure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ def _summarize_endpoint(endpoint: str, simulated: bool, rows: pd.DataFrame) -> E
         region=str(region.iloc[0]) if len(region) else None,
         simulated=simulated,
         figures={metric.name: metric.compute(rows) for metric in METRICS},
+        phases={metric.name: metric.compute(rows) for metric in PHASES},
         failures={
             str(kind): int(count) for kind, count in sorted(failures.items(), key=lambda kv: (-kv[1], str(kv[0])))
         },
@@ -124,7 +127,7 @@ def flat_rows(summaries: Sequence[EndpointSummary]) -> list[dict[str, Any]]:
             "simulated": summary.simulated,
             "unknown": summary.unknown,
         }
-        for name, figure in summary.figures.items():
+        for name, figure in (summary.figures | summary.phases).items():
             row |= {
                 name: figure.value,
                 f"{name}_n": figure.n,
@@ -146,10 +149,13 @@ def as_json(summaries: Sequence[EndpointSummary]) -> list[dict[str, Any]]:
             "region": s.region,
             "simulated": s.simulated,
             "unknown": s.unknown,
-            "figures": {
-                name: {"value": f.value, "n": f.n, "low": f.low, "high": f.high} for name, f in s.figures.items()
-            },
+            "figures": _nested(s.figures),
+            "phases": _nested(s.phases),
             "failures": s.failures,
         }
         for s in summaries
     ]
+
+
+def _nested(figures: Mapping[str, Figure]) -> dict[str, dict[str, float | int | None]]:
+    return {name: {"value": f.value, "n": f.n, "low": f.low, "high": f.high} for name, f in figures.items()}

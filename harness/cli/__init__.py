@@ -15,7 +15,7 @@ import typer
 
 from arena import __version__
 from arena.errors import ArenaError
-from harness.cli import app, db, demo, export, local, plan, prompts, providers, run, runs, sim
+from harness.cli import app, db, demo, endpoints, export, local, plan, prompts, providers, run, runs, sim
 
 EXIT_BAD_INPUT, EXIT_BUG = 2, 70
 
@@ -30,7 +30,7 @@ cli.command("run")(run.run)
 cli.command("export")(export.export)
 cli.command("demo")(demo.demo)
 cli.command("app")(app.app)
-for noun in (plan, runs, providers, prompts, db, sim, local):
+for noun in (plan, runs, endpoints, providers, prompts, db, sim, local):
     cli.add_typer(noun.cli)
 
 

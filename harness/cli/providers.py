@@ -1,64 +1,155 @@
-"""`arena providers`: which endpoints are known, and what each needs."""
+"""`arena providers`: how each takes a request, what it needs, and whether it can be reached."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from arena.domain.request import Delivery, ImageFormat, Mode
 from harness.cli.console import Json, catalog, out, print_json
 
-cli = typer.Typer(name="providers", help="List endpoints and protocols.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from arena.domain.endpoint import Endpoint
+    from arena.domain.request import GenerationRequest
 
-
-@cli.callback()
-def _group() -> None:
-    pass
+cli = typer.Typer(name="providers", help="How providers take a request, and whether they answer.", no_args_is_help=True)
 
 
 @cli.command()
 def ls(*, as_json: Json = False) -> None:
-    """List every endpoint: protocol, model, modes, price, and whether its key is set."""
-    from arena.units import format_usd
-    from harness.session import today
-
-    found = catalog()
-    book = found.prices()
-    rows: list[dict[str, Any]] = []
-    for endpoint in found.endpoints().values():
-        card = book.card(endpoint.id, today())
-        rows.append(
-            {
-                "endpoint": endpoint.id,
-                "provider": endpoint.provider,
-                "protocol": endpoint.protocol,
-                "model": endpoint.model,
-                "modes": list(endpoint.modes),
-                "simulated": endpoint.simulated,
-                "key_env": endpoint.key_env,
-                "key_set": None if endpoint.key_env is None else bool(os.environ.get(endpoint.key_env)),
-                "per_image_usd": None if card is None else float(card.per_image_usd),
-                "per_mp_usd": None if card is None else float(card.per_mp_usd),
-                "price_from": None if card is None else card.from_date.isoformat(),
-                "price_source": None if card is None else card.source,
-            }
-        )
+    """List providers: protocols, endpoints, modes and keys."""
+    by_provider: dict[str, list[Endpoint]] = {}
+    for endpoint in catalog().endpoints().values():
+        by_provider.setdefault(endpoint.provider, []).append(endpoint)
+    rows: list[dict[str, Any]] = [
+        {
+            "provider": name,
+            "protocols": sorted({e.protocol for e in endpoints}),
+            "endpoints": len(endpoints),
+            "modes": sorted({m.value for e in endpoints for m in e.modes}, reverse=True),
+            "simulated": all(e.simulated for e in endpoints),
+            "key_env": sorted({e.key_env for e in endpoints if e.key_env}),
+            "key_set": all(os.environ.get(e.key_env) for e in endpoints if e.key_env),
+        }
+        for name, endpoints in by_provider.items()
+    ]
     if as_json:
         print_json(rows)
         return
     from rich.table import Table
 
     table = Table(pad_edge=False, header_style="bold")
-    for name in ("endpoint", "protocol", "model", "modes", "$ / image", "$ / MP", "key"):
-        table.add_column(name)
+    for column in ("provider", "protocols", "endpoints", "modes", "key"):
+        table.add_column(column)
     for row in rows:
-        key = (
-            "none needed" if row["key_env"] is None else f"{row['key_env']} ({'set' if row['key_set'] else 'not set'})"
+        keys = ", ".join(f"{name} ({'set' if os.environ.get(name) else 'not set'})" for name in row["key_env"])
+        name = f"{row['provider']}{' (simulated)' if row['simulated'] else ''}"
+        table.add_row(
+            name, " ".join(row["protocols"]), str(row["endpoints"]), " ".join(row["modes"]), keys or "none needed"
         )
-        prices = [
-            format_usd(row[p]) if row[p] or row["price_from"] is None else "–" for p in ("per_image_usd", "per_mp_usd")
-        ]
-        name = f"{row['endpoint']}{' (simulated)' if row['simulated'] else ''}"
-        table.add_row(name, row["protocol"], row["model"], " ".join(row["modes"]), *prices, key)
     out().print(table)
+
+
+@cli.command()
+def show(
+    endpoint: Annotated[str, typer.Argument(help="An endpoint id; `arena endpoints ls` lists them.")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the exact call, too; nothing is sent.")] = False,
+    prompt: Annotated[str, typer.Option("--prompt", help="The prompt of the call.")] = "a red fox in the snow",
+    mode: Annotated[Mode, typer.Option("--mode", help="t2i or edit.")] = Mode.TEXT_TO_IMAGE,
+    size: Annotated[str, typer.Option("--size", help="WIDTHxHEIGHT in pixels.")] = "1024x1024",
+    ratio: Annotated[
+        str | None, typer.Option("--ratio", help="WIDTH:HEIGHT instead of a size, at 1 megapixel.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0)] = 1,
+    steps: Annotated[int | None, typer.Option("--steps", min=1)] = None,
+    guidance: Annotated[float | None, typer.Option("--guidance", min=0)] = None,
+    n: Annotated[int, typer.Option("-n", min=1, max=10, help="Images in one call.")] = 1,
+    image_format: Annotated[ImageFormat, typer.Option("--format")] = ImageFormat.PNG,
+    delivery: Annotated[Delivery | None, typer.Option("--delivery")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how an endpoint takes each field of a request, its limits and prices; with --dry-run the exact call."""
+    from harness.cli.endpoint_view import Told
+    from harness.providers import provider
+    from harness.session import today
+
+    found = catalog()
+    chosen = found.select_endpoints([endpoint], "providers show")[0]
+    adapter, card = provider(chosen.protocol), found.prices().card(chosen.id, today())
+    request = None
+    if dry_run:
+        fields = {
+            "prompt": prompt, "mode": mode, "seed": seed, "steps": steps, "guidance": guidance, "n": n,
+            "format": image_format, "delivery": delivery,
+        }  # fmt: skip
+        request = _request(fields, size, ratio)
+    told = Told(adapter, chosen, card, request)
+    if as_json:
+        print_json(told.as_json())
+    else:
+        told.print()
+
+
+@cli.command()
+def check(
+    endpoints: Annotated[list[str] | None, typer.Argument(help="Endpoint ids or patterns; default: all real.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Ask each endpoint's host a free question: does it answer, is the key good, may it use the model."""
+    import anyio
+
+    from harness.probes import check as probe
+
+    found = catalog()
+    chosen = (
+        found.select_endpoints(endpoints, "providers check")
+        if endpoints
+        else [e for e in found.endpoints().values() if not e.simulated]
+    )
+    results = anyio.run(probe, chosen, dict(os.environ))
+    if as_json:
+        print_json(
+            [
+                {
+                    "endpoint": r.endpoint.id,
+                    "key_env": r.endpoint.key_env,
+                    "key_set": r.key_set,
+                    "verdict": r.verdict,
+                    "says": r.says,
+                    "round_trip_ms": r.round_trip_ms,
+                }
+                for r in results
+            ]
+        )
+        return
+    from rich.table import Table
+
+    from arena.units import format_ms
+
+    table = Table(pad_edge=False, header_style="bold")
+    for column in ("endpoint", "verdict", "says", "round trip"):
+        table.add_column(column)
+    for r in results:
+        table.add_row(r.endpoint.id, r.verdict, r.says, format_ms(r.round_trip_ms))
+    out().print(table)
+
+
+def _request(fields: dict[str, Any], size: str, ratio: str | None) -> GenerationRequest:
+    """The request of the options; an edit gets the first shipped input image."""
+    from arena.catalog import parse
+    from arena.domain.plan import RequestTemplate
+    from arena.domain.request import GenerationRequest
+    from harness.plan import source_image
+
+    template = parse(RequestTemplate, {"aspect_ratio": ratio} if ratio else {"size": size}, "providers show")
+    if fields["mode"] is Mode.EDIT:
+        found = catalog()
+        name = next(n for s in found.prompt_sets().values() for p in s.prompts for n in p.sources)
+        fields["images"] = (source_image(found, name),)
+    sized = {"size": template.pixel_size, "size_from": "ratio" if ratio else "size"}
+    named = {"aspect_ratio": template.aspect_ratio, "megapixels": 1.0} if ratio else {}
+    return parse(GenerationRequest, {**fields, **sized, **named}, "providers show")

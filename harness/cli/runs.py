@@ -82,6 +82,32 @@ def show(
     print_run(database, run_id, as_json=as_json)
 
 
+@cli.command()
+def lookup(
+    run: Annotated[str, typer.Argument(help="A run id, the beginning or end of one, or `last`.")] = "last",
+) -> None:
+    """Ask the providers again for what they know of a run's jobs: queue and compute times, charges. Fires nothing."""
+    import os
+
+    import anyio
+
+    from arena.store.engine import open_database
+    from arena.store.recorder import Recorder
+    from arena.store.runs import get_run
+    from harness.session import look_up_run, recall
+
+    database = open_database(console.settings())
+    with database.read() as connection:
+        run_id = get_run(connection, run).id
+        prepared = recall(connection, console.catalog(), run_id)
+
+    async def ask() -> int:
+        with Recorder(database) as recorder:
+            return await look_up_run(database, recorder, run_id, prepared, os.environ)
+
+    console.say(f"run {run_id}: providers said more of {anyio.run(ask)} attempts")
+
+
 def print_run(database: Database, run_id: str, *, as_json: bool) -> None:
     """A run's summary on stdout."""
     from arena.reports import summary
@@ -94,13 +120,14 @@ def print_run(database: Database, run_id: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"run": _run_json(run), "endpoints": summary.as_json(summaries)})
         return
-    from harness.cli.tables import print_summary, print_verdicts
+    from harness.cli.tables import print_phases, print_summary, print_verdicts
 
     screen = out()
     if not summaries:
         screen.print(f"run {run_id} has no measured outcome yet; next: arena run --resume {run_id}")
         return
     print_summary(screen, summaries, _title(run))
+    print_phases(screen, summaries)
     print_verdicts(screen, summary.verdicts(summaries))
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from arena.metrics.figures import METRICS
+from arena.metrics.phases import PHASES
 from arena.units import format_ms, format_usd
 
 if TYPE_CHECKING:
@@ -50,6 +51,25 @@ def print_summary(console: Console, summaries: Sequence[EndpointSummary], title:
         for row in zip(*(column.cells for column in (names, *columns)), strict=True):
             table.add_row(*row)
         console.print(table)
+
+
+def print_phases(console: Console, summaries: Sequence[EndpointSummary]) -> None:
+    """Where the time of each endpoint's successes goes; nothing where no image came."""
+    told = [m for m in PHASES if any(s.phases[m.name].value is not None for s in summaries)]
+    if not told:
+        return
+    table = Table(
+        title="where the time goes: medians of the successes; a server's own times are by its own clock",
+        title_justify="left",
+        pad_edge=False,
+        header_style="bold",
+    )
+    table.add_column("endpoint", no_wrap=True)
+    for metric in told:
+        table.add_column(metric.title, justify="right")
+    for summary in summaries:
+        table.add_row(summary.endpoint, *(format_ms(summary.phases[m.name].value) for m in told))
+    console.print(table)
 
 
 def _pages(columns: Sequence[_Column], width: int) -> list[list[_Column]]:

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.domain.request import GenerationRequest
+from arena.domain.request import GenerationRequest, SourceImage
 from arena.pricing import PriceBook, PriceCard
 from arena.units import format_usd, nano_usd, parse_usd, usd_from_nano
+from tests.servers import png
 
 
 def card(**changes):
@@ -32,6 +33,40 @@ def request(size="1024x1024", n=1):
 )
 def test_cost_follows_the_card(price, asked, usd):
     assert card(**price).cost_usd(asked) == Decimal(usd)
+
+
+def edit(*sizes, size="1024x1024"):
+    images = [SourceImage(name="i.png", media_type="image/png", data=png(*s)) for s in sizes]
+    return GenerationRequest.model_validate({"prompt": "x", "size": size, "mode": "edit", "images": images})
+
+
+FIRST_AND_FURTHER = {"first_mp_usd": "0.014", "per_mp_usd": "0.001", "per_input_mp_usd": "0.001", "mp": "binary"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "usd"),
+    [
+        (request(), "0.014"),
+        (request("512x512"), "0.014"),
+        (request("2048x1024"), "0.015"),
+        (request("1024x1040"), "0.015"),
+        (request("2048x2048"), "0.017"),
+        (edit((1024, 1024)), "0.015"),
+        (edit((1024, 1024), (2048, 1024)), "0.017"),
+        (edit((100, 100)), "0.015"),
+    ],
+)
+def test_first_further_and_input_megapixels_are_charged_apart(asked, usd):
+    assert card(**FIRST_AND_FURTHER, round_up_mp="1").cost_usd(asked) == Decimal(usd)
+
+
+def test_seconds_are_charged_as_the_server_counts_them_and_in_full_until_then():
+    per_second = card(per_second_usd="0.001", most_seconds="60")
+    assert per_second.cost_usd(request()) == Decimal("0.06")
+    assert per_second.cost_usd(request(), {"predict": 2500.0}) == Decimal("0.0025")
+    assert per_second.cost_usd(request(), {"queue": 2500.0}) == Decimal("0.06")
+    with pytest.raises(ValueError, match="most_seconds"):
+        card(per_second_usd="0.001")
 
 
 def test_the_card_in_force_is_the_latest_that_has_begun():

@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from arena.domain.run import RunStatus
 from arena.metrics.figures import METRICS
+from arena.metrics.phases import PHASES
 from arena.reports.export import FileFormat, Table
 from arena.reports.summary import summarize
 from arena.settings import Settings
@@ -173,7 +174,7 @@ def test_a_failed_trial_shows_its_message_as_text(open_page, small):
 
 def test_methodology_defines_every_figure_and_every_failure(open_page, directory):
     figures, _, failures = (table.value for table in open_page("methodology").table)
-    assert len(figures) == len(METRICS)
+    assert len(figures) == len(METRICS) + len(PHASES)
     assert set(failures["Blame"]) == {"provider", "moderation", "ours"}
 
 

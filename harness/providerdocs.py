@@ -1,0 +1,86 @@
+"""The page of documentation about providers, made from the same data that the adapters read.
+
+`make docs` writes it; a test holds it against the data.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arena.catalog import Catalog
+from harness.cli.endpoints import limits_in_words, price_in_words
+from harness.providers import provider
+from harness.providers.base import CANONICAL_FIELDS, UNSUPPORTED, How
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from arena.domain.endpoint import Endpoint
+    from arena.pricing import PriceBook
+
+HEAD = """# Providers
+
+What can be measured, how each host takes a request, its limits and its prices. This page is made by `make docs` from
+`prompts/providers/` and the adapters; `arena providers show ENDPOINT --dry-run` prints the exact call of a request.
+"""
+FIELDS = """
+## How each field of a request is taken
+
+P passed through, R renamed, C converted, E met by Arena without being sent, – cannot be told: reported with every
+outcome, never dropped. `ratio` is a size that was asked for as aspect ratio and megapixels, `input_size` the size of
+the input image.
+"""
+LETTER = {How.PASSTHROUGH: "P", How.RENAMED: "R", How.CONVERTED: "C", How.EMULATED: "E", How.UNSUPPORTED: "–"}
+
+
+def page(catalog: Catalog) -> str:
+    """The whole page, in Markdown."""
+    endpoints = list(catalog.endpoints().values())
+    real, book = [e for e in endpoints if not e.simulated], catalog.prices()
+    by_provider: dict[str, list[Endpoint]] = {}
+    for endpoint in real:
+        by_provider.setdefault(endpoint.provider, []).append(endpoint)
+    sections = [_section(name, by_provider[name], book) for name in sorted(by_provider)]
+    return "\n".join([HEAD, *sections, FIELDS, _fields(by_provider), ""])
+
+
+def _section(name: str, endpoints: list[Endpoint], book: PriceBook) -> str:
+    keys = sorted({e.key_env for e in endpoints if e.key_env})
+    key = f"Key: `{'`, `'.join(keys)}`." if keys else "No key needed."
+    heads = ("endpoint", "model", "modes", "sides, px", "steps", "n", "inputs", "open at once", "price", "source")
+    rows = [_row(e, book) for e in endpoints]
+    notes = [f"- `{e.id}`: {e.note}" for e in endpoints if e.note]
+    return "\n".join([f"## {name}", "", key, "", _table(heads, rows), *(["", *notes] if notes else []), ""])
+
+
+def _row(endpoint: Endpoint, book: PriceBook) -> list[str]:
+    card = book.card(endpoint.id, date.max)
+    price = "–" if card is None else price_in_words(card)
+    source = "" if card is None else f"{card.source}; {card.from_date}; confidence {card.confidence}"
+    limits = limits_in_words(endpoint.limits, endpoint.modes)
+    return [f"`{endpoint.id}`", f"`{endpoint.model}`", " ".join(endpoint.modes), *limits, price, source]
+
+
+def _fields(by_provider: dict[str, list[Endpoint]]) -> str:
+    """One column a provider; several letters where its endpoints differ."""
+    names = sorted(by_provider)
+    rows = [[field, *(_letter(by_provider[name], field) for name in names)] for field in CANONICAL_FIELDS]
+    return _table(("field", *names), rows)
+
+
+def _letter(endpoints: list[Endpoint], field: str) -> str:
+    letters = [LETTER[provider(e.protocol).parameters(e).get(field, UNSUPPORTED).how] for e in endpoints]
+    return letters[0] if len(set(letters)) == 1 else "/".join(dict.fromkeys(letters))
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    written = [list(heads)]
+    lines = ["| " + " | ".join(written[0]) + " |", "|" + "---|" * len(written[0])]
+    return "\n".join(lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows])
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page(Catalog(environ={})), encoding="utf-8")
