@@ -78,8 +78,8 @@ PHASES: tuple[Metric, ...] = (
     _phase(
         "accepted_p50_ms",
         "accepted",
-        "Median time from sending the request to the first byte of the answer to the submitting call: of a blocking one "
-        "its only answer, of a polled one the receipt.",
+        "Median time from sending the request to the first byte of the answer to the submitting call: of a blocking one"
+        " its only answer, of a polled one its receipt.",
         accepted,
     ),
     _phase(
