@@ -6,6 +6,7 @@ ArenaError                 one sentence: what to change and where
 │   └── MissingKeyError    a credential that is not set; names the variable                    exit 2
 ├── BudgetError            the budget does not pay for a single call                           exit 2
 ├── StoreError             the database or the image directory cannot be used                  exit 2
+├── BallotError            a vote that cannot be counted                                       shown to the voter
 └── RunBusyError           another process holds the run                                       exit 2
 """
 
@@ -44,6 +45,10 @@ class BudgetError(ArenaError):
 
 class StoreError(ArenaError):
     """The database or the image directory cannot be opened, read or written."""
+
+
+class BallotError(ArenaError):
+    """A vote that is too early, too late, not the voter's own, or one too many."""
 
 
 class RunBusyError(ArenaError):

@@ -82,11 +82,12 @@ class Limits(Value):
 class Endpoint(Value):
     """One model at one provider.
 
-    `protocol` names the adapter, `key_env` the environment variable that holds the credential (None: no key is sent).
-    `key_hosts` are hosts beside the base URL's own that the key may be sent to over https: a name, a name with a port,
-    or `*.example.com` for every host below a domain. `result_hosts` are hosts from which results may be downloaded
-    although they are private or speak plain http. `options` belong to the protocol. `simulated` marks servers that only
-    pretend; their figures are never pooled with real ones.
+    `protocol` names the adapter, `weights` the model that is served, in the same words at every provider (by default
+    what follows the provider in the id), `key_env` the environment variable that holds the credential (None: no key is
+    sent). `key_hosts` are hosts beside the base URL's own that the key may be sent to over https: a name, a name with
+    a port, or `*.example.com` for every host below a domain. `result_hosts` are hosts from which results may be
+    downloaded although they are private or speak plain http. `options` belong to the protocol. `simulated` marks
+    servers that only pretend; their figures are never pooled with real ones.
     """
 
     id: str = Field(pattern=ENDPOINT_ID, max_length=120)
@@ -94,6 +95,7 @@ class Endpoint(Value):
     protocol: str
     model: str = Field(min_length=1)
     base_url: str
+    weights: str | None = None
     region: str | None = None
     modes: tuple[Mode, ...] = Field(default=(Mode.TEXT_TO_IMAGE,), min_length=1)
     key_env: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]*$")
@@ -106,6 +108,11 @@ class Endpoint(Value):
     limits: Limits = Limits()
     options: dict[str, JsonValue] = Field(default_factory=dict)
     note: str = ""
+
+    @property
+    def family(self) -> str:
+        """The name of the weights, whoever serves them: what a board of models counts together."""
+        return self.weights or self.id.partition("/")[2] or self.id
 
     @field_validator("base_url")
     @classmethod

@@ -20,7 +20,7 @@ from arena.domain.run import SILENT_AFTER, Run, RunStatus
 from arena.errors import ConfigError, RunBusyError, UnknownNameError
 from arena.pricing import PriceCard
 from arena.store import mapping
-from arena.store.tables import METADATA
+from arena.store.schema import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
     UniqueConstraint,
 )
 from sqlmodel import Field, SQLModel
@@ -218,6 +217,3 @@ class CallRow(SQLModel, table=True):
     headers_ns: int | None = Field(default=None, sa_type=BigInteger)
     first_byte_ns: int | None = Field(default=None, sa_type=BigInteger)
     ended_ns: int = Field(sa_type=BigInteger)
-
-
-METADATA: MetaData = SQLModel.metadata

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from arena.store.tables import METADATA
+from arena.store.schema import METADATA
 
 
 def run() -> None:

@@ -10,7 +10,7 @@ from arena.errors import ConfigError, StoreError
 from arena.settings import Settings
 from arena.store import migrate
 from arena.store.engine import connect, open_database
-from arena.store.tables import METADATA
+from arena.store.schema import METADATA
 
 
 def constraints(engine):

@@ -1,0 +1,1 @@
+"""Battles: which pair is shown to whom, as which images, and how a vote is bound to it."""

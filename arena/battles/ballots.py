@@ -1,0 +1,225 @@
+"""A ballot: a pair that is stored before it is shown, and a token that casts one vote on it.
+
+Pair, sides, propensity and the hash of the token are committed first. A vote needs the token, its voter, a minimum time
+on the screen and a ballot that has not expired; however often it arrives, it counts once. Names are told in the receipt
+of one's own vote and nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from arena.battles.pairing import Outlook, Pair, draw
+from arena.battles.pool import Pool
+from arena.domain.battle import Battle, Purpose, Verdict, Vote, VoterKind
+from arena.errors import BallotError
+from arena.store import battles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from arena.domain.battle import Cell, Contender
+    from arena.domain.request import Mode
+    from arena.store.battles import Seen
+    from arena.store.engine import Connection, Database
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The rules of the house. Caps count votes in a sliding day; None: no cap."""
+
+    expires_after_s: float = 900.0
+    least_dwell_ms: int = 700
+    undo_within_s: float = 8.0
+    votes_per_voter_and_day: int | None = 500
+    votes_per_network_and_day: int | None = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """What may be shown before the vote: the prompt's cell, two image names that mean nothing, and the token."""
+
+    token: str = field(repr=False)
+    cell: Cell
+    left_name: str
+    right_name: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What may be shown after it: who made which image. `counted` is False for one that had been counted before."""
+
+    battle: Battle
+    vote: Vote
+    left: Contender
+    right: Contender
+    counted: bool
+
+
+class Ballots:
+    """Opens ballots and counts votes over one database. Safe to use from several threads and processes."""
+
+    def __init__(
+        self, database: Database, house: House | None = None, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._database, self.house, self._now = database, house or House(), now
+
+    def register(self, voter_id: str, kind: VoterKind = VoterKind.HUMAN, label: str | None = None) -> None:
+        """Make a voter known."""
+        with self._database.write() as connection:
+            battles.register_voter(connection, voter_id, kind, label)
+
+    def pool(self, *, simulated: bool, mode: Mode | None = None, category: str | None = None) -> Pool:
+        """Everything that can be drawn now; enrolls endpoints that have delivered their first image."""
+        with self._database.write() as connection:
+            battles.enroll(connection, self._now())
+            cells, entries = battles.entries(connection, simulated=simulated)
+        pool = Pool.of(cells, entries)
+        wanted = [k for k, c in cells.items() if mode in {None, c.mode} and category in {None, c.category}]
+        return pool if len(wanted) == len(cells) else pool.restricted(wanted)
+
+    def open(
+        self,
+        voter_id: str,
+        pool: Pool,
+        outlook: Outlook | None = None,
+        *,
+        shown: bool = True,
+        seed: int | None = None,
+    ) -> Ballot | None:
+        """Draw a pair for a voter and store it; None when nothing is left that this voter may see.
+
+        `outlook` is in the order of `pool.contenders`. With `shown` False the pair is only being loaded, and `show`
+        says when it appears. A seed makes the draw repeatable.
+        """
+        rng = np.random.default_rng(seed)
+        with self._database.read() as connection:
+            seen = battles.seen(connection, voter_id)
+        meetings = pool.meetings(seen)
+        pair = draw(np.asarray(meetings.any(axis=0)), outlook or Outlook.blank(len(pool.contenders)), rng)
+        if pair is None:
+            return None
+        token = secrets.token_urlsafe(32)
+        battle = self._battle(voter_id, pool, seen, meetings, pair, rng)
+        if shown:
+            battle = battle.model_copy(update={"shown_at": battle.created_at})
+        with self._database.write() as connection:
+            battle = battles.write_battle(connection, battle, _hash(token))
+        return Ballot(token, battle.cell, image_name(battle, "left"), image_name(battle, "right"), battle.expires_at)
+
+    def _battle(
+        self,
+        voter_id: str,
+        pool: Pool,
+        seen: Seen,
+        meetings: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
+        pair: Pair,
+        rng: np.random.Generator,
+    ) -> Battle:
+        """The drawn pair as a battle: a cell, an image of either, and the sides, each by equal chances."""
+        cell = pool.cell_keys[int(rng.choice(np.flatnonzero(meetings[:, pair.first, pair.second])))]
+        sides = [pair.first, pair.second] if rng.random() < 0.5 else [pair.second, pair.first]
+        choices = [pool.fresh(cell, pool.contenders[i], seen) for i in sides]
+        left, right = (found[int(rng.integers(len(found)))] for found in choices)
+        now = self._now()
+        return Battle(
+            id=0,
+            voter_id=voter_id,
+            cell=pool.cells[cell],
+            left=left,
+            right=right,
+            rule=pair.rule,
+            propensity=pair.propensity,
+            purpose=Purpose.RATE,
+            salt=secrets.token_hex(16),
+            created_at=now,
+            expires_at=now + timedelta(seconds=self.house.expires_after_s),
+        )
+
+    def show(self, token: str, voter_id: str) -> None:
+        """Note that a pair is on the voter's screen now; the least dwell counts from here."""
+        with self._database.write() as connection:
+            held = battles.standing(connection, _hash(token))
+            if held is not None and held.battle.voter_id == voter_id:
+                battles.mark_shown(connection, held.battle.id, self._now())
+
+    def cast(self, token: str, voter_id: str, verdict: Verdict, dwell_ms: int, network: str | None = None) -> Receipt:
+        """Count a vote, once; it is stored before this returns.
+
+        The same vote again gives the same receipt. BallotError, in one sentence for the voter, for anything else.
+        """
+        now = self._now()
+        with self._database.write() as connection:
+            held = battles.standing(connection, _hash(token))
+            if held is None or held.battle.voter_id != voter_id:
+                raise BallotError("this ballot does not exist; the next pair is a new one")
+            if held.vote is not None:
+                return self._again(connection, held, verdict)
+            self._refuse(connection, held.battle, dwell_ms, network, now)
+            vote = Vote(
+                battle_id=held.battle.id,
+                voter_id=voter_id,
+                verdict=verdict,
+                cast_at=now,
+                dwell_ms=dwell_ms,
+                network=network,
+            )
+            kind = battles.voter_kind(connection, voter_id) or VoterKind.HUMAN
+            if not battles.write_vote(connection, held.battle, vote, kind):
+                stood = battles.standing(connection, _hash(token))
+                if stood is None or stood.vote is None:
+                    raise BallotError("this vote could not be counted; try again")
+                return self._again(connection, stood, verdict)
+            return _receipt(connection, held.battle, vote, counted=True)
+
+    def undo(self, token: str, voter_id: str) -> bool:
+        """Take one's own vote back, within a few seconds; whether it was. The pair can then be voted on again."""
+        now = self._now()
+        with self._database.write() as connection:
+            held = battles.standing(connection, _hash(token))
+            if held is None or held.battle.voter_id != voter_id or held.vote is None:
+                return False
+            return battles.undo_vote(connection, held.battle.id, now - timedelta(seconds=self.house.undo_within_s), now)
+
+    def _again(self, connection: Connection, held: battles.Standing, verdict: Verdict) -> Receipt:
+        if held.vote is None or held.vote.verdict is not verdict:
+            raise BallotError("this pair has been voted on already; undo that vote to change it")
+        return _receipt(connection, held.battle, held.vote, counted=False)
+
+    def _refuse(
+        self, connection: Connection, battle: Battle, dwell_ms: int, network: str | None, now: datetime
+    ) -> None:
+        """BallotError for what comes too early, too late, or too often."""
+        open_ms = 0.0 if battle.shown_at is None else (now - battle.shown_at).total_seconds() * 1000
+        if now > battle.expires_at:
+            raise BallotError("this ballot has expired; the next pair is a new one")
+        if min(dwell_ms, open_ms) < self.house.least_dwell_ms:
+            raise BallotError(f"look at both images for at least {self.house.least_dwell_ms} ms before voting")
+        day = now - timedelta(days=1)
+        most = self.house.votes_per_voter_and_day
+        if most is not None and battles.votes_since(connection, day, voter_id=battle.voter_id) >= most:
+            raise BallotError(f"{most} votes a day are as many as one voter's weigh; come back tomorrow")
+        most = self.house.votes_per_network_and_day
+        if network and most is not None and battles.votes_since(connection, day, network=network) >= most:
+            raise BallotError("too many votes have come from this network today; come back tomorrow")
+
+
+def image_name(battle: Battle, side: str) -> str:
+    """A name that says nothing: of this battle and this side alone, and equal for nobody's images."""
+    return hashlib.sha256(f"{battle.salt}/{side}".encode()).hexdigest()[:32]
+
+
+def _receipt(connection: Connection, battle: Battle, vote: Vote, *, counted: bool) -> Receipt:
+    by_id = {c.id: c for c in battles.contenders(connection)}
+    return Receipt(battle, vote, by_id[battle.left.contender], by_id[battle.right.contender], counted)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,404 @@
+"""What is written and read about contenders, voters, battles and votes, as functions of one connection."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from arena.domain.battle import Battle, Cell, Contender, Entry, Purpose, Rule, Verdict, Vote, VoterKind
+from arena.domain.endpoint import Endpoint
+from arena.domain.outcome import AttemptStatus
+from arena.domain.plan import Plan
+from arena.domain.request import Mode
+from arena.store.runs import ATTEMPT, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL, insert_ignore
+from arena.store.schema import METADATA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+CONTENDER, RENDITION = METADATA.tables["contender"], METADATA.tables["rendition"]
+VOTER, BATTLE, VOTE = METADATA.tables["voter"], METADATA.tables["battle"], METADATA.tables["vote"]
+
+FACTS = struct.Struct("<iiqqb3x")
+"""Left and right contender, prompt, voter, verdict: one vote as the ratings read it."""
+VERDICT_CODE = {verdict: code for code, verdict in enumerate(Verdict)}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A battle with what has become of it."""
+
+    battle: Battle
+    vote: Vote | None
+
+
+def key_of(text: str) -> int:
+    """A number of 63 bits that stands for a prompt or a voter in `facts`."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+# -- contenders and what can be drawn ----------------------------------------------------------------------------------
+
+
+def enroll(connection: Connection, now: datetime) -> int:
+    """Make a contender of every endpoint that has delivered an image; returns how many are new."""
+    delivered = (
+        sa.select(TRIAL.c.endpoint_id, ATTEMPT.c.simulated, sa.func.max(TRIAL.c.run_id).label("run_id"))
+        .join(ATTEMPT, ATTEMPT.c.trial_id == TRIAL.c.id)
+        .where(ATTEMPT.c.status == AttemptStatus.SUCCEEDED)
+        .group_by(TRIAL.c.endpoint_id, ATTEMPT.c.simulated)
+        .subquery()
+    )
+    same = (RUN_ENDPOINT.c.run_id == delivered.c.run_id) & (RUN_ENDPOINT.c.endpoint_id == delivered.c.endpoint_id)
+    known = sa.select(CONTENDER.c.id).where(
+        CONTENDER.c.endpoint_id == delivered.c.endpoint_id, CONTENDER.c.simulated == delivered.c.simulated
+    )
+    query = (
+        sa.select(delivered.c.simulated, RUN_ENDPOINT.c.endpoint_json).join(RUN_ENDPOINT, same).where(~known.exists())
+    )
+    rows = [
+        _contender_row(Endpoint.model_validate_json(r.endpoint_json), r.simulated, now)
+        for r in connection.execute(query)
+    ]
+    if rows:
+        insert_ignore(connection, CONTENDER, sorted(rows, key=lambda row: str(row["endpoint_id"])))
+    return len(rows)
+
+
+def _contender_row(endpoint: Endpoint, simulated: bool, now: datetime) -> dict[str, Any]:
+    return {
+        "endpoint_id": endpoint.id,
+        "simulated": simulated,
+        "provider": endpoint.provider,
+        "model": endpoint.model,
+        "family": endpoint.family,
+        "added_at": now,
+    }
+
+
+def contenders(connection: Connection) -> list[Contender]:
+    """Every contender, retired ones too, in the order in which they joined."""
+    rows = connection.execute(sa.select(CONTENDER).order_by(CONTENDER.c.id)).mappings()
+    return [Contender.model_validate(dict(row)) for row in rows]
+
+
+def retire(connection: Connection, contender_id: int, at: datetime | None) -> None:
+    """Take a contender off the boards from a day on, or bring it back; its votes stay."""
+    connection.execute(CONTENDER.update().where(CONTENDER.c.id == contender_id).values(retired_at=at))
+
+
+def entries(connection: Connection, *, simulated: bool) -> tuple[dict[str, Cell], list[Entry]]:
+    """Every image that can be drawn, and the cells that join what may meet: all generations, never the best of several.
+
+    Images that were kept out and those of retired contenders are left out.
+    """
+    prompt = (PROMPT.c.id == TRIAL.c.prompt_id) & (PROMPT.c.sha256 == TRIAL.c.prompt_sha256)
+    query = (
+        sa.select(
+            CONTENDER.c.id.label("contender"),
+            IMAGE.c.attempt_id,
+            IMAGE.c.position,
+            IMAGE.c.sha256,
+            TRIAL.c.run_id,
+            TRIAL.c.prompt_id,
+            TRIAL.c.prompt_sha256,
+            TRIAL.c.width_px,
+            TRIAL.c.height_px,
+            PROMPT.c.mode,
+            PROMPT.c.category,
+        )
+        .select_from(IMAGE)
+        .join(ATTEMPT, ATTEMPT.c.id == IMAGE.c.attempt_id)
+        .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
+        .join(PROMPT, prompt)
+        .join(
+            CONTENDER,
+            (CONTENDER.c.endpoint_id == TRIAL.c.endpoint_id) & (CONTENDER.c.simulated == ATTEMPT.c.simulated),
+        )
+        .outerjoin(RENDITION, RENDITION.c.source_sha256 == IMAGE.c.sha256)
+        .where(
+            ATTEMPT.c.status == AttemptStatus.SUCCEEDED,
+            ATTEMPT.c.simulated == simulated,
+            CONTENDER.c.retired_at.is_(None),
+            RENDITION.c.kept_out.is_(None),
+        )
+        .order_by(IMAGE.c.attempt_id, IMAGE.c.position)
+    )
+    settings = _settings_by_run(connection)
+    cells: dict[str, Cell] = {}
+    found: list[Entry] = []
+    for row in connection.execute(query):
+        key = _cell_key(row, settings[row.run_id])
+        if key not in cells:
+            cells[key] = Cell(
+                key=key,
+                prompt_id=row.prompt_id,
+                prompt_sha256=row.prompt_sha256,
+                mode=Mode(row.mode),
+                category=row.category,
+                simulated=simulated,
+            )
+        found.append(
+            Entry.model_construct(  # as many as there are images: what the database checked is not checked again
+                contender=row.contender, attempt_id=row.attempt_id, position=row.position, sha256=row.sha256, cell=key
+            )
+        )
+    return cells, found
+
+
+def _settings_by_run(connection: Connection) -> dict[str, str]:
+    """What every request of a run had in common, beside the size, that must be equal for two images to meet."""
+    found = {}
+    for row in connection.execute(sa.select(RUN.c.id, RUN.c.plan_json)):
+        asked = Plan.model_validate_json(row.plan_json).request
+        found[row.id] = f"{asked.steps}/{asked.guidance}/{asked.safety}"
+    return found
+
+
+def _cell_key(row: Any, settings: str) -> str:
+    text = f"{row.prompt_id}/{row.prompt_sha256}/{row.width_px}x{row.height_px}/{settings}"
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+# -- renditions --------------------------------------------------------------------------------------------------------
+
+
+def rendition(connection: Connection, source_sha256: str) -> Mapping[str, Any] | None:
+    """The stored rendition of an image, or why it was kept out; None if it was not looked at yet."""
+    row = connection.execute(sa.select(RENDITION).where(RENDITION.c.source_sha256 == source_sha256)).mappings().first()
+    return None if row is None else dict(row)
+
+
+def write_rendition(
+    connection: Connection, source_sha256: str, recipe: str, sha256: str | None, kept_out: str | None
+) -> None:
+    """Note what came of an image; the first word holds."""
+    values = {"source_sha256": source_sha256, "recipe": recipe, "sha256": sha256, "kept_out": kept_out}
+    insert_ignore(connection, RENDITION, [{**values, "made_at": datetime.now(UTC)}])
+
+
+# -- voters, battles, votes --------------------------------------------------------------------------------------------
+
+
+def register_voter(connection: Connection, voter_id: str, kind: VoterKind, label: str | None = None) -> None:
+    """Make a voter known; a known one stays as it is."""
+    row = {"id": voter_id, "kind": kind, "label": label, "created_at": datetime.now(UTC)}
+    insert_ignore(connection, VOTER, [row])
+
+
+def voter_kind(connection: Connection, voter_id: str) -> VoterKind | None:
+    """Whether a voter is a person or a judge; None if unknown."""
+    kind = connection.execute(sa.select(VOTER.c.kind).where(VOTER.c.id == voter_id)).scalar()
+    return None if kind is None else VoterKind(kind)
+
+
+def write_battle(connection: Connection, battle: Battle, token_sha256: str) -> Battle:
+    """Store a pair before it is shown; returns it with its id."""
+    row = {
+        "token_sha256": token_sha256,
+        "voter_id": battle.voter_id,
+        "cell": battle.cell.key,
+        **battle.cell.model_dump(exclude={"key"}),
+        **_side("left", battle.left),
+        **_side("right", battle.right),
+        **battle.model_dump(include={"rule", "propensity", "purpose", "salt", "created_at", "shown_at", "expires_at"}),
+    }
+    stored = connection.execute(BATTLE.insert().returning(BATTLE.c.id), row).scalar_one()
+    return battle.model_copy(update={"id": int(stored)})
+
+
+def _side(name: str, entry: Entry) -> dict[str, object]:
+    return {
+        f"{name}_contender": entry.contender,
+        f"{name}_attempt_id": entry.attempt_id,
+        f"{name}_position": entry.position,
+        f"{name}_sha256": entry.sha256,
+    }
+
+
+def standing(connection: Connection, token_sha256: str) -> Standing | None:
+    """The battle of a token and its vote, if there is one that was not taken back."""
+    held = BATTLE.outerjoin(VOTE, (VOTE.c.battle_id == BATTLE.c.id) & VOTE.c.undone_at.is_(None))
+    columns = [*BATTLE.c, *(VOTE.c[n].label(f"vote_{n}") for n in ("id", "verdict", "cast_at", "dwell_ms", "network"))]
+    row = (
+        connection.execute(sa.select(*columns).select_from(held).where(BATTLE.c.token_sha256 == token_sha256))
+        .mappings()
+        .first()
+    )
+    if row is None:
+        return None
+    battle = _battle(dict(row))
+    vote = None
+    if row["vote_id"] is not None:
+        vote = Vote(
+            battle_id=battle.id,
+            voter_id=battle.voter_id,
+            verdict=Verdict(row["vote_verdict"]),
+            cast_at=row["vote_cast_at"],
+            dwell_ms=row["vote_dwell_ms"],
+            network=row["vote_network"],
+        )
+    return Standing(battle, vote)
+
+
+def _battle(row: Mapping[str, Any]) -> Battle:
+    cell = Cell(
+        key=row["cell"],
+        prompt_id=row["prompt_id"],
+        prompt_sha256=row["prompt_sha256"],
+        mode=Mode(row["mode"]),
+        category=row["category"],
+        simulated=row["simulated"],
+    )
+    left, right = (
+        Entry(
+            contender=row[f"{side}_contender"],
+            attempt_id=row[f"{side}_attempt_id"],
+            position=row[f"{side}_position"],
+            sha256=row[f"{side}_sha256"],
+            cell=row["cell"],
+        )
+        for side in ("left", "right")
+    )
+    return Battle(
+        id=row["id"],
+        voter_id=row["voter_id"],
+        cell=cell,
+        left=left,
+        right=right,
+        rule=Rule(row["rule"]),
+        propensity=row["propensity"],
+        purpose=Purpose(row["purpose"]),
+        salt=row["salt"],
+        created_at=row["created_at"],
+        shown_at=row["shown_at"],
+        expires_at=row["expires_at"],
+    )
+
+
+def write_vote(connection: Connection, battle: Battle, vote: Vote, kind: VoterKind) -> bool:
+    """Store a vote; False if its battle has one already, which no number of racing clicks can change."""
+    facts = FACTS.pack(
+        battle.left.contender,
+        battle.right.contender,
+        key_of(f"{battle.cell.prompt_id}/{battle.cell.prompt_sha256}"),
+        key_of(vote.voter_id),
+        VERDICT_CODE[vote.verdict],
+    )
+    row = {
+        **vote.model_dump(),
+        "kind": kind,
+        "mode": battle.cell.mode,
+        "category": battle.cell.category,
+        "simulated": battle.cell.simulated,
+        "purpose": battle.purpose,
+        "facts": facts,
+    }
+    try:
+        with connection.begin_nested():
+            connection.execute(VOTE.insert(), row)
+    except IntegrityError:
+        return False
+    return True
+
+
+def mark_shown(connection: Connection, battle_id: int, at: datetime) -> None:
+    """Note when a battle was first put on a screen; a later showing changes nothing."""
+    unseen = (BATTLE.c.id == battle_id) & BATTLE.c.shown_at.is_(None)
+    connection.execute(BATTLE.update().where(unseen).values(shown_at=at))
+
+
+def undo_vote(connection: Connection, battle_id: int, not_before: datetime, now: datetime) -> bool:
+    """Take a vote back that was cast at `not_before` or later; the row stays, marked. Whether there was one."""
+    mine = (VOTE.c.battle_id == battle_id) & VOTE.c.undone_at.is_(None) & (VOTE.c.cast_at >= not_before)
+    return connection.execute(VOTE.update().where(mine).values(undone_at=now)).rowcount == 1
+
+
+def votes_since(
+    connection: Connection, since: datetime, *, voter_id: str | None = None, network: str | None = None
+) -> int:
+    """How many votes a voter, or a network prefix, has cast since an instant, those taken back included."""
+    query = sa.select(sa.func.count()).select_from(VOTE).where(VOTE.c.cast_at >= since)
+    if voter_id is not None:
+        query = query.where(VOTE.c.voter_id == voter_id)
+    if network is not None:
+        query = query.where(VOTE.c.network == network)
+    return int(connection.execute(query).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a voter has been shown: pairs of contenders in a cell, and images whose maker was revealed."""
+
+    pairs: frozenset[tuple[str, int, int]]
+    revealed: frozenset[str]
+
+
+def seen(connection: Connection, voter_id: str) -> Seen:
+    """Everything that may not be shown to this voter again."""
+    voted = sa.select(VOTE.c.battle_id).where(VOTE.c.voter_id == voter_id)
+    query = sa.select(
+        BATTLE.c.cell,
+        BATTLE.c.left_contender,
+        BATTLE.c.right_contender,
+        BATTLE.c.left_sha256,
+        BATTLE.c.right_sha256,
+        BATTLE.c.id.in_(voted).label("voted"),
+    ).where(BATTLE.c.voter_id == voter_id)
+    pairs, revealed = set(), set()
+    for row in connection.execute(query):
+        low, high = sorted((row.left_contender, row.right_contender))
+        pairs.add((row.cell, low, high))
+        if row.voted:
+            revealed |= {row.left_sha256, row.right_sha256}
+    return Seen(frozenset(pairs), frozenset(revealed))
+
+
+# -- what the ratings read ---------------------------------------------------------------------------------------------
+
+
+def facts(
+    connection: Connection,
+    *,
+    simulated: bool,
+    kind: VoterKind = VoterKind.HUMAN,
+    mode: Mode | None = None,
+    category: str | None = None,
+) -> bytes:
+    """The facts of every vote that counts, one after the other, in the order in which they were cast.
+
+    Left out are votes that were taken back, that are in quarantine, that skipped, and those on pairs that only check
+    the voter.
+    """
+    query = sa.select(VOTE.c.facts).where(
+        VOTE.c.undone_at.is_(None),
+        VOTE.c.quarantine.is_(None),
+        VOTE.c.simulated == simulated,
+        VOTE.c.kind == kind,
+        VOTE.c.verdict != Verdict.SKIP,
+        VOTE.c.purpose == Purpose.RATE,
+    )
+    if mode is not None:
+        query = query.where(VOTE.c.mode == mode)
+    if category is not None:
+        query = query.where(VOTE.c.category == category)
+    return b"".join(row[0] for row in connection.execute(query.order_by(VOTE.c.id)))
+
+
+def quarantine(connection: Connection, vote_ids: Iterable[int], reason: str | None) -> int:
+    """Put votes aside with a reason, or take them back in (None); nothing is deleted. Returns how many."""
+    changed = VOTE.update().where(VOTE.c.id.in_(list(vote_ids))).values(quarantine=reason)
+    return connection.execute(changed).rowcount
+
+
+def all_rows(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> list[tuple[Any, ...]]:
+    """Rows of a table in the order of their ids."""
+    return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(table.c.id))]

@@ -1,0 +1,10 @@
+"""All tables together: what migrations are held against."""
+
+from __future__ import annotations
+
+from sqlmodel import SQLModel
+
+from arena.store import battle_tables, tables
+
+METADATA = SQLModel.metadata
+EVERY = (*tables.__all__, *battle_tables.__all__)
