@@ -49,7 +49,7 @@ def render(data: bytes) -> bytes:
 
 
 def unfit(data: bytes) -> str | None:
-    """A rendition with comments of random-looking bytes that bring it to `length` bytes; no pixel is touched."""
+    """Why an image is no entry in a battle, or None: it decodes, but shows nothing."""
     with Image.open(io.BytesIO(data)) as opened:
         small = opened.convert("RGB").resize((64, 64), Image.Resampling.BOX)
     pixels = np.asarray(small, dtype=float)

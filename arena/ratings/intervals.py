@@ -48,6 +48,8 @@ class Precision:
 
     def half_widths_elo(self, n: int) -> Array:
         """Half the width of each skill's 95 % interval on the Elo scale, shape (n,)."""
+        if self.freedom < 1:
+            return np.full(n, np.inf)
         return np.asarray(self.t() * np.sqrt(np.diag(self.covariance)[:n]) * ELO_PER_LOGIT)
 
     def design_effect(self, n: int) -> float:
