@@ -63,13 +63,14 @@ class Contender(Value):
 class Entry(Value):
     """One image that can be drawn: which attempt made it, of which prompt, under which settings.
 
-    `cell` joins what may meet: the same prompt and the same requested settings.
+    `cell` joins what may meet: the same prompt and the same requested settings. Of a battle that was imported, neither
+    attempt nor image need be here.
     """
 
     contender: int
-    attempt_id: int
-    position: int = Field(ge=0)
-    sha256: str
+    attempt_id: int | None
+    position: int | None = Field(ge=0)
+    sha256: str | None
     cell: str
 
 

@@ -98,7 +98,7 @@ def fit(counts: NDArray[np.float64], model: Model | None = None, start: Fit | No
         step = cho_solve(cho_factor(curvature), slope)
         x, value, slope, curvature = _stepped(x, step, value, cells, model, fitted)
         converged, steps = bool(np.max(np.abs(step)) < TOLERANCE), steps + 1
-    theta = x[:n] - x[:n].mean()
+    theta = x[:n] - x[:n].sum() / max(n, 1)
     return Fit(model, theta, float(x[n]), float(x[n + 1]), curvature, converged, steps)
 
 

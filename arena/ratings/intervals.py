@@ -170,7 +170,7 @@ def _centred(inverse: Array, n: int) -> Array:
 
 def _centring(n: int, size: int) -> Array:
     centring = np.eye(size)
-    centring[:n, :n] -= 1 / n
+    centring[:n, :n] -= 1 / max(n, 1)
     return centring
 
 

@@ -7,13 +7,14 @@ import os
 import sys
 import tempfile
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from arena import __version__
 from arena.errors import ConfigError, StoreError
 from arena.reports.summary import flat_rows, summarize
-from arena.store import queries
+from arena.store import queries, vote_exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from arena.store.engine import Connection
 
 SUMMARY_SCHEMA_VERSION = 2
+VOTE_TYPES = {
+    **dict.fromkeys(vote_exchange.COLUMNS, "string"),
+    "evaluation_order": "Int64",
+    "dwell_ms": "Int64",
+    "propensity": "Float64",
+    "simulated": "bool",
+}
 
 
 class FileFormat(StrEnum):
@@ -38,6 +46,7 @@ class Table(StrEnum):
 
     OUTCOMES = "outcomes"
     SUMMARY = "summary"
+    VOTES = "votes"
 
 
 def export(connection: Connection, table: Table, run_id: str | None, file_format: FileFormat, out: Path | None) -> int:
@@ -47,6 +56,8 @@ def export(connection: Connection, table: Table, run_id: str | None, file_format
     file cannot be written.
     """
     frames = _frames(connection, table, run_id)
+    if table is Table.VOTES and run_id is not None:
+        raise ConfigError("--table votes takes no RUN: a vote may be on images of two runs")
     if table is Table.SUMMARY and run_id is None:
         raise ConfigError("--table summary needs a RUN: figures of different plans are not pooled")
     if out is None:
@@ -66,8 +77,46 @@ def _frames(connection: Connection, table: Table, run_id: str | None) -> Iterato
         return
     import pandas as pd
 
+    if table is Table.VOTES:
+        for rows in _batches(vote_exchange.exported(connection), vote_exchange.BATCH_ROWS):
+            yield pd.DataFrame(rows, columns=list(vote_exchange.COLUMNS), dtype=object).astype(VOTE_TYPES)
+        return
     rows = flat_rows(summarize(queries.outcomes(connection, run_id)))
     yield pd.DataFrame(rows)
+
+
+def _batches(rows: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    """Rows in lists of at most `size`; one empty list if there are none, so that a file has its columns."""
+    remaining = iter(rows)
+    batch = list(islice(remaining, size))
+    yield batch
+    while len(batch) == size:
+        batch = list(islice(remaining, size))
+        if batch:
+            yield batch
+
+
+def read_votes(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file of votes; ConfigError if it cannot be read or lacks what a vote needs."""
+    import pandas as pd
+
+    text = {"id": str, "evaluation_session_id": str, "prompt_id": str}
+    try:
+        match path.suffix:
+            case ".parquet":
+                frame = pd.read_parquet(path)
+            case ".jsonl":
+                frame = pd.read_json(path, lines=True, dtype=text, convert_dates=False, precise_float=True)
+            case ".csv":
+                frame = pd.read_csv(path, dtype=text, float_precision="round_trip")
+            case _:
+                raise ConfigError(f"{path}: is no .csv, .parquet or .jsonl file")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+    missing = [name for name in ("model_a", "model_b", "winner") if name not in frame.columns]
+    if missing:
+        raise ConfigError(f"{path}: the column {missing[0]} is missing; a vote needs model_a, model_b and winner")
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict(orient="records")]
 
 
 def _write_file(
@@ -117,7 +166,11 @@ def _write_parquet(frames: Iterable[pd.DataFrame], table: Table, run_id: str | N
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    version = queries.OUTCOME_SCHEMA_VERSION if table is Table.OUTCOMES else SUMMARY_SCHEMA_VERSION
+    version = {
+        Table.OUTCOMES: queries.OUTCOME_SCHEMA_VERSION,
+        Table.SUMMARY: SUMMARY_SCHEMA_VERSION,
+        Table.VOTES: vote_exchange.SCHEMA_VERSION,
+    }[table]
     provenance = {
         "arena.table": table.value,
         "arena.schema_version": str(version),

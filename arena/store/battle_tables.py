@@ -53,7 +53,10 @@ class VoterRow(SQLModel, table=True):
 
 
 class BattleRow(SQLModel, table=True):
-    """A pair that was drawn, with its sides and its token's hash: stored before anything is shown."""
+    """A pair that was drawn, with its sides and its token's hash: stored before anything is shown.
+
+    Of an imported one there may be neither attempts nor images here.
+    """
 
     __tablename__ = "battle"
     __table_args__ = (
@@ -79,12 +82,12 @@ class BattleRow(SQLModel, table=True):
     simulated: bool
     left_contender: int = Field(foreign_key="contender.id")
     right_contender: int = Field(foreign_key="contender.id")
-    left_attempt_id: int = Field(sa_type=ROW_ID)
-    left_position: int
-    left_sha256: str = Field(max_length=64)
-    right_attempt_id: int = Field(sa_type=ROW_ID)
-    right_position: int
-    right_sha256: str = Field(max_length=64)
+    left_attempt_id: int | None = Field(default=None, sa_type=ROW_ID)
+    left_position: int | None = None
+    left_sha256: str | None = Field(default=None, max_length=64)
+    right_attempt_id: int | None = Field(default=None, sa_type=ROW_ID)
+    right_position: int | None = None
+    right_sha256: str | None = Field(default=None, max_length=64)
     rule: str
     propensity: float
     purpose: str

@@ -378,7 +378,16 @@ def facts(
     Left out are votes that were taken back, that are in quarantine, that skipped, and those on pairs that only check
     the voter.
     """
-    query = sa.select(VOTE.c.facts).where(
+    query = _counting(simulated=simulated, kind=kind)
+    if mode is not None:
+        query = query.where(VOTE.c.mode == mode)
+    if category is not None:
+        query = query.where(VOTE.c.category == category)
+    return b"".join(row[0] for row in connection.execute(query.order_by(VOTE.c.id)))
+
+
+def _counting(*, simulated: bool, kind: VoterKind) -> sa.Select[Any]:
+    return sa.select(VOTE.c.facts).where(
         VOTE.c.undone_at.is_(None),
         VOTE.c.quarantine.is_(None),
         VOTE.c.simulated == simulated,
@@ -386,11 +395,33 @@ def facts(
         VOTE.c.verdict != Verdict.SKIP,
         VOTE.c.purpose == Purpose.RATE,
     )
-    if mode is not None:
-        query = query.where(VOTE.c.mode == mode)
-    if category is not None:
-        query = query.where(VOTE.c.category == category)
-    return b"".join(row[0] for row in connection.execute(query.order_by(VOTE.c.id)))
+
+
+def competition_facts(connection: Connection, prompt_id: str, *, simulated: bool) -> bytes:
+    """The facts of the votes that count on one prompt, by people."""
+    query = _counting(simulated=simulated, kind=VoterKind.HUMAN).join(BATTLE, BATTLE.c.id == VOTE.c.battle_id)
+    found = connection.execute(query.where(BATTLE.c.prompt_id == prompt_id).order_by(VOTE.c.id))
+    return b"".join(row[0] for row in found)
+
+
+def competition_rows(connection: Connection, *, simulated: bool) -> list[dict[str, Any]]:
+    """One row a prompt that people have voted on: entrants and votes, the most voted first."""
+    counted = (VOTE.c.battle_id == BATTLE.c.id) & VOTE.c.undone_at.is_(None) & VOTE.c.quarantine.is_(None)
+    sides = sa.union_all(
+        *(
+            sa.select(BATTLE.c.prompt_id, BATTLE.c.mode, BATTLE.c.category, VOTE.c.id, column.label("contender"))
+            .join(VOTE, counted)
+            .where(VOTE.c.simulated == simulated, VOTE.c.kind == VoterKind.HUMAN, VOTE.c.verdict != Verdict.SKIP)
+            for column in (BATTLE.c.left_contender, BATTLE.c.right_contender)
+        )
+    ).subquery()
+    votes, entrants = (sa.func.count(sides.c[name].distinct()) for name in ("id", "contender"))
+    query = (
+        sa.select(sides.c.prompt_id, sides.c.mode, sides.c.category, entrants.label("entrants"), votes.label("votes"))
+        .group_by(sides.c.prompt_id, sides.c.mode, sides.c.category)
+        .order_by(votes.desc(), sides.c.prompt_id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def quarantine(connection: Connection, vote_ids: Iterable[int], reason: str | None) -> int:

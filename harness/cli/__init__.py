@@ -15,7 +15,22 @@ import typer
 
 from arena import __version__
 from arena.errors import ArenaError
-from harness.cli import app, db, demo, endpoints, export, local, plan, prompts, providers, run, runs, sim
+from harness.cli import (
+    app,
+    arena_boards,
+    db,
+    demo,
+    endpoints,
+    export,
+    local,
+    plan,
+    prompts,
+    providers,
+    run,
+    runs,
+    sim,
+    votes,
+)
 
 EXIT_BAD_INPUT, EXIT_BUG = 2, 70
 
@@ -30,7 +45,9 @@ cli.command("run")(run.run)
 cli.command("export")(export.export)
 cli.command("demo")(demo.demo)
 cli.command("app")(app.app)
-for noun in (plan, runs, endpoints, providers, prompts, db, sim, local):
+for command in (arena_boards.leaderboard, arena_boards.matchups, arena_boards.competitions):
+    cli.command(command.__name__)(command)
+for noun in (plan, runs, endpoints, providers, prompts, votes, db, sim, local):
     cli.add_typer(noun.cli)
 
 

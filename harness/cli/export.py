@@ -25,6 +25,7 @@ class What(StrEnum):
 
     outcomes = "outcomes"
     summary = "summary"
+    votes = "votes"
 
 
 def export(
@@ -32,7 +33,9 @@ def export(
         str | None, typer.Argument(help="A run id, part of one, or `last`; all runs if none is named.")
     ] = None,
     *,
-    table: Annotated[What, typer.Option("--table", help="Every attempt, or figures by endpoint.")] = What.outcomes,
+    table: Annotated[
+        What, typer.Option("--table", help="Every attempt, figures by endpoint, or votes.")
+    ] = What.outcomes,
     file_format: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.csv,
     out: Annotated[
         Path | None, typer.Option("--out", help="A file; `-` for stdout; data/exports/ if not given.")

@@ -1,0 +1,31 @@
+"""Competitions: one prompt and its entrants, as a leaderboard of that prompt alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from arena.errors import UnknownNameError
+from arena.reports.leaderboard import Board, Leaderboard, columns, rate
+from arena.store.battles import competition_facts, competition_rows, contenders
+
+if TYPE_CHECKING:
+    from arena.store.engine import Connection
+
+
+def overview(connection: Connection, *, simulated: bool = False) -> list[dict[str, Any]]:
+    """Every prompt that has been voted on, the most voted first: entrants and votes."""
+    return competition_rows(connection, simulated=simulated)
+
+
+def competition(connection: Connection, prompt_id: str, *, simulated: bool = False) -> Leaderboard:
+    """The board of one prompt; its intervals speak of this prompt and of no other. UnknownNameError without votes."""
+    known = [row["prompt_id"] for row in competition_rows(connection, simulated=simulated)]
+    if prompt_id not in known:
+        raise UnknownNameError("competition", prompt_id, known, "competitions")
+    board = Board(simulated=simulated)
+    everybody = [c for c in contenders(connection) if c.simulated == simulated]
+    raw = competition_facts(connection, prompt_id, simulated=simulated)
+    votes = columns(raw, everybody, board)
+    taking_part = {votes.contenders[i] for i in (*votes.left, *votes.right)}
+    entrants = [c for c in everybody if c.endpoint_id in taking_part]
+    return rate(columns(raw, entrants, board), board, entrants)

@@ -1,0 +1,244 @@
+"""Votes as rows for other tools, and back: in the column names of LMArena's public human-preference data.
+
+`id`, `model_a`, `model_b`, `winner`, `evaluation_session_id` and `evaluation_order` are theirs
+(https://huggingface.co/datasets/lmarena-ai/arena-human-preference-140k); the other columns are ours. `model_a` is
+always the left one. What such data lacks gets a default on the way in, so that data of others can be read, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from arena.domain.battle import Battle, Cell, Entry, Purpose, Rule, Verdict, Vote, VoterKind
+from arena.domain.request import Mode
+from arena.errors import ConfigError
+from arena.store.battles import BATTLE, CONTENDER, VOTE, register_voter, write_battle, write_vote
+from arena.store.runs import PROMPT, insert_ignore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sqlalchemy import Connection
+
+SCHEMA_VERSION = 1
+WINNER = {
+    Verdict.LEFT: "model_a",
+    Verdict.RIGHT: "model_b",
+    Verdict.TIE: "tie",
+    Verdict.BOTH_GOOD: "both_good",
+    Verdict.BOTH_BAD: "both_bad",
+    Verdict.SKIP: "skip",
+}
+VERDICT = {winner: verdict for verdict, winner in WINNER.items()} | {"tie (bothbad)": Verdict.BOTH_BAD}
+COLUMNS = (
+    "id",
+    "model_a",
+    "model_b",
+    "winner",
+    "evaluation_session_id",
+    "evaluation_order",
+    "tstamp",
+    "provider_a",
+    "provider_b",
+    "weights_a",
+    "weights_b",
+    "prompt_id",
+    "prompt_sha256",
+    "prompt",
+    "mode",
+    "category",
+    "image_a_sha256",
+    "image_b_sha256",
+    "side_a",
+    "rule",
+    "propensity",
+    "purpose",
+    "dwell_ms",
+    "voter_kind",
+    "simulated",
+    "undone_at",
+    "quarantine",
+)
+_OF_BATTLE = ("prompt_id", "prompt_sha256", "left_sha256", "right_sha256", "rule", "propensity")
+BATCH_ROWS = 5000
+
+
+def exported(connection: Connection, salt: str | None = None) -> Iterator[dict[str, Any]]:
+    """Every vote, those taken back and those in quarantine included and marked, in the order in which they were cast.
+
+    Voters are salted hashes (`evaluation_session_id`), with a new salt for each export unless one is given.
+    """
+    salt = salt or secrets.token_hex(16)
+    a, b = CONTENDER.alias("a"), CONTENDER.alias("b")
+    same_prompt = (PROMPT.c.id == BATTLE.c.prompt_id) & (PROMPT.c.sha256 == BATTLE.c.prompt_sha256)
+    query = (
+        sa.select(
+            VOTE,
+            *(BATTLE.c[name] for name in _OF_BATTLE),
+            PROMPT.c.text,
+            *(table.c[name].label(f"{name}_{side}") for side, table in (("a", a), ("b", b))
+              for name in ("endpoint_id", "provider", "family")),
+        )
+        .join(BATTLE, BATTLE.c.id == VOTE.c.battle_id)
+        .join(a, a.c.id == BATTLE.c.left_contender)
+        .join(b, b.c.id == BATTLE.c.right_contender)
+        .join(PROMPT, same_prompt)
+        .order_by(VOTE.c.id)
+    )  # fmt: skip
+    orders: dict[str, int] = {}
+    for row in connection.execution_options(yield_per=BATCH_ROWS).execute(query).mappings():
+        voter = hashlib.sha256(f"{salt}/{row['voter_id']}".encode()).hexdigest()[:24]
+        orders[voter] = orders.get(voter, 0) + 1
+        yield _row(dict(row), voter, orders[voter])
+
+
+def _row(row: Mapping[str, Any], voter: str, order: int) -> dict[str, Any]:
+    return {
+        "id": str(row["id"]),
+        "model_a": row["endpoint_id_a"],
+        "model_b": row["endpoint_id_b"],
+        "winner": WINNER[Verdict(row["verdict"])],
+        "evaluation_session_id": voter,
+        "evaluation_order": order,
+        "tstamp": row["cast_at"].isoformat(),
+        "provider_a": row["provider_a"],
+        "provider_b": row["provider_b"],
+        "weights_a": row["family_a"],
+        "weights_b": row["family_b"],
+        "prompt_id": row["prompt_id"],
+        "prompt_sha256": row["prompt_sha256"],
+        "prompt": row["text"],
+        "mode": row["mode"],
+        "category": row["category"],
+        "image_a_sha256": row["left_sha256"],
+        "image_b_sha256": row["right_sha256"],
+        "side_a": "left",
+        "rule": row["rule"],
+        "propensity": row["propensity"],
+        "purpose": row["purpose"],
+        "dwell_ms": row["dwell_ms"],
+        "voter_kind": row["kind"],
+        "simulated": bool(row["simulated"]),
+        "undone_at": None if row["undone_at"] is None else row["undone_at"].isoformat(),
+        "quarantine": row["quarantine"],
+    }
+
+
+def imported(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Store votes from rows, in their order; returns how many.
+
+    ConfigError names the row that cannot be read; the caller's transaction ends with it, so that none is stored.
+    """
+    people: dict[tuple[str, bool], int] = {}
+    count = 0
+    for count, row in enumerate(rows, start=1):
+        try:
+            _store(connection, row, people)
+        except (KeyError, ValueError, TypeError) as error:
+            raise ConfigError(f"row {count}: {_problem(error)}") from None
+    return count
+
+
+def _problem(error: Exception) -> str:
+    return f"the column {error} is missing" if isinstance(error, KeyError) else str(error).split("\n")[0]
+
+
+def _store(connection: Connection, row: Mapping[str, Any], people: dict[tuple[str, bool], int]) -> None:
+    winner = str(row["winner"])
+    if winner not in VERDICT:
+        raise ValueError(f"winner is {winner!r}; known are {', '.join(WINNER.values())}")
+    verdict, simulated = VERDICT[winner], bool(_or(row, "simulated", False))
+    cast_at = _moment(_or(row, "tstamp", None)) or datetime.now(UTC)
+    left, right = (_entry(connection, row, side, people, simulated=simulated, at=cast_at) for side in ("a", "b"))
+    if _or(row, "side_a", "left") == "right":
+        left, right = right, left
+        verdict = {Verdict.LEFT: Verdict.RIGHT, Verdict.RIGHT: Verdict.LEFT}.get(verdict, verdict)
+    kind = VoterKind(_or(row, "voter_kind", VoterKind.HUMAN))
+    voter = str(_or(row, "evaluation_session_id", "unknown"))
+    register_voter(connection, voter, kind)
+    battle = write_battle(
+        connection,
+        Battle(
+            id=0,
+            voter_id=voter,
+            cell=_cell(connection, row, simulated=simulated),
+            left=left,
+            right=right,
+            rule=Rule(_or(row, "rule", Rule.UNIFORM)),
+            propensity=float(_or(row, "propensity", 1.0)),
+            purpose=Purpose(_or(row, "purpose", Purpose.RATE)),
+            salt="",
+            created_at=cast_at,
+            shown_at=cast_at,
+            expires_at=cast_at,
+        ),
+        secrets.token_hex(32),
+    )
+    dwell_ms = int(_or(row, "dwell_ms", 0))
+    vote = Vote(battle_id=battle.id, voter_id=voter, verdict=verdict, cast_at=cast_at, dwell_ms=dwell_ms)
+    write_vote(connection, battle, vote, kind)
+    marks = {"undone_at": _moment(_or(row, "undone_at", None)), "quarantine": _or(row, "quarantine", None)}
+    if any(marks.values()):
+        connection.execute(VOTE.update().where(VOTE.c.battle_id == battle.id).values(marks))
+
+
+def _entry(
+    connection: Connection,
+    row: Mapping[str, Any],
+    side: str,
+    people: dict[tuple[str, bool], int],
+    *,
+    simulated: bool,
+    at: datetime,
+) -> Entry:
+    name = str(row[f"model_{side}"])
+    provider = str(_or(row, f"provider_{side}", name.partition("/")[0]))
+    weights = str(_or(row, f"weights_{side}", name.partition("/")[2] or name))
+    if (name, simulated) not in people:
+        values = {
+            "endpoint_id": name,
+            "simulated": simulated,
+            "provider": provider,
+            "model": weights,
+            "family": weights,
+        }
+        insert_ignore(connection, CONTENDER, [{**values, "added_at": at}])
+        known = (CONTENDER.c.endpoint_id == name) & (CONTENDER.c.simulated == simulated)
+        people[name, simulated] = int(connection.execute(sa.select(CONTENDER.c.id).where(known)).scalar_one())
+    sha256 = _or(row, f"image_{side}_sha256", None)
+    return Entry(contender=people[name, simulated], attempt_id=None, position=None, sha256=sha256, cell="imported")
+
+
+def _cell(connection: Connection, row: Mapping[str, Any], *, simulated: bool) -> Cell:
+    """The prompt of a row; one that is not known here is made known, so that it can be read."""
+    text = str(_or(row, "prompt", ""))
+    prompt_id = str(_or(row, "prompt_id", hashlib.sha256((text or str(row.get("id"))).encode()).hexdigest()[:16]))
+    sha256 = str(_or(row, "prompt_sha256", hashlib.sha256(text.encode()).hexdigest()))
+    mode, category = Mode(_or(row, "mode", Mode.TEXT_TO_IMAGE)), str(_or(row, "category", "imported"))
+    values = {"id": prompt_id, "sha256": sha256, "text": text, "category": category, "mode": mode, "clip_tokens": 1}
+    lists = dict.fromkeys(("tags_json", "sources_json", "source_sha256_json", "legible_text_json"), "[]")
+    insert_ignore(connection, PROMPT, [{**values, **lists}])
+    return Cell(
+        key="imported", prompt_id=prompt_id, prompt_sha256=sha256, mode=mode, category=category, simulated=simulated
+    )
+
+
+def _or(row: Mapping[str, Any], name: str, default: Any) -> Any:
+    """A value, or the default where it is missing, empty or not a number."""
+    value = row.get(name)
+    missing = value is None or value == "" or value != value
+    return default if missing else value
+
+
+def _moment(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    moment = (
+        datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else datetime.fromisoformat(str(value))
+    )
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

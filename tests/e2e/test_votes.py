@@ -1,0 +1,128 @@
+"""Votes from blind ballots to the board in the terminal, and out to files and back without losing a digit."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arena.battles.ballots import Ballots, House
+from arena.domain.battle import Verdict, VoterKind
+from arena.errors import BallotError
+from arena.settings import Settings
+from arena.store.battles import VOTE, quarantine
+from arena.store.engine import open_database
+from arena.store.vote_exchange import COLUMNS, exported, imported
+
+
+@pytest.fixture
+def voted(arena):
+    """A simulated run over two endpoints, voted on by ten people: `t/quick` wins two of three."""
+    arena("run", arena.plan("quick", "pods", "slow", repetitions=2), "--yes")
+    database = open_database(Settings(data_dir=arena.data))
+    ballots = Ballots(database, House(least_dwell_ms=0, undo_within_s=600))
+    pool = ballots.pool(simulated=True)
+    rng = np.random.default_rng(4)
+    for number in range(10):
+        ballots.register(f"v{number}")
+        for _ in range(6):
+            ballot = ballots.open(f"v{number}", pool)
+            if ballot is None:
+                break
+            verdict = list(Verdict)[int(rng.integers(6))]
+            ballots.cast(ballot.token, f"v{number}", verdict, 900)
+    with pytest.raises(BallotError):
+        ballots.cast(ballot.token if ballot else "x", "v0", Verdict.LEFT, 900)
+    ballots.register("late")
+    last = ballots.open("late", pool)
+    ballots.cast(last.token, "late", Verdict.LEFT, 900)
+    assert ballots.undo(last.token, "late")
+    with database.write() as connection:
+        quarantine(connection, [3], "checked by hand: a script")
+    database.close()
+    return arena
+
+
+def board(arena, *options):
+    return arena.json("leaderboard", "--simulated", *options)
+
+
+def test_the_board_counts_what_counts(voted):
+    found = board(voted)
+    assert {row["entrant"] for row in found["rows"]} == {"t/quick", "t/pods", "t/slow"}
+    assert 30 <= found["votes"] <= 60
+    assert found["voters"] == 10
+    text = voted("leaderboard", "--simulated").out
+    assert "SIMULATED" in text
+    assert "only 5 prompts" in text
+    assert voted.json("leaderboard")["votes"] == 0
+    assert sum(m["votes"] for m in voted.json("matchups", "--simulated")) == found["votes"]
+    listed = voted.json("competitions", "--simulated")
+    assert sum(row["votes"] for row in listed) == found["votes"]
+    one = voted.json("competitions", listed[0]["prompt_id"], "--simulated")
+    assert one["votes"] == listed[0]["votes"]
+    assert "no competition" in voted("competitions", "none", "--simulated", code=2).sentence
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+def test_a_round_trip_gives_the_same_board_to_the_last_digit(voted, tmp_path, suffix):
+    file = tmp_path / f"votes.{suffix}"
+    voted("votes", "export", "--format", suffix, "--out", str(file))
+    before = board(voted)
+    elsewhere = {"ARENA_DATA_DIR": str(tmp_path / "elsewhere")}
+    voted("votes", "import", str(file), **elsewhere)
+    after = json.loads(voted("leaderboard", "--simulated", "--json", **elsewhere).out)
+    assert after == before
+    again = tmp_path / "again.csv"
+    voted("votes", "export", "--out", str(again), **elsewhere)
+    ours = pd.read_csv(again)
+    assert tuple(ours.columns) == COLUMNS
+    assert ours["undone_at"].notna().sum() == 1
+    assert ours["quarantine"].dropna().tolist() == ["checked by hand: a script"]
+    assert not ours["evaluation_session_id"].str.startswith("v").any()
+
+
+def test_data_of_other_arenas_can_be_read(arena, tmp_path):
+    file = tmp_path / "theirs.csv"
+    file.write_text(
+        "id,model_a,model_b,winner,evaluation_session_id,evaluation_order\n"
+        "1,alpha,beta,model_a,s1,1\n2,beta,gamma,tie,s1,2\n3,alpha,gamma,both_bad,s2,1\n4,gamma,alpha,model_b,s3,1\n"
+    )
+    arena("votes", "import", str(file))
+    found = arena.json("leaderboard")
+    assert [row["entrant"] for row in found["rows"]] == ["alpha", "beta", "gamma"] or found["rows"][0][
+        "entrant"
+    ] == "alpha"
+    assert (found["votes"], found["voters"]) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("model_a,model_b\na,b\n", "the column winner is missing"),
+        ("model_a,model_b,winner\na,b,model_a\na,b,nobody\n", "row 2: winner is 'nobody'"),
+        ("model_a,model_b,winner,mode\na,b,tie,video\n", "row 1: 'video' is not a valid Mode"),
+    ],
+)
+def test_a_file_with_a_wrong_row_is_refused_whole(arena, tmp_path, text, sentence):
+    file = tmp_path / "wrong.csv"
+    file.write_text(text)
+    assert sentence in arena("votes", "import", str(file), code=2).sentence
+    if "row" in sentence:
+        assert arena.json("leaderboard")["votes"] == 0
+
+
+def test_judges_stay_judges_through_a_round_trip(arena, tmp_path):
+    file = tmp_path / "judges.jsonl"
+    rows = [{"model_a": "a", "model_b": "b", "winner": "model_a", "evaluation_session_id": "m", "voter_kind": "judge"}]
+    file.write_text("\n".join(json.dumps(r) for r in rows))
+    arena("votes", "import", str(file))
+    assert arena.json("leaderboard")["votes"] == 0
+    assert arena.json("leaderboard", "--judges")["votes"] == 1
+    database = open_database(Settings(data_dir=arena.data))
+    with database.read() as connection:
+        assert [row["voter_kind"] for row in exported(connection)] == [VoterKind.JUDGE]
+    with database.write() as connection:
+        assert imported(connection, []) == 0
+        assert VOTE.name == "vote"
+    database.close()
