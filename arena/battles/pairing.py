@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
     from arena.ratings.davidson import Array
 
-SHARES = {Rule.NEWCOMER: 0.65, Rule.UNCERTAIN: 0.25, Rule.UNIFORM: 0.10}
+SHARES = {Rule.NEWCOMER: 0.70, Rule.UNCERTAIN: 0.20, Rule.UNIFORM: 0.10}
 LAGGING = 0.5
 """Who has fewer than this share of the median number of votes is a newcomer."""
 AT_LEAST_VOTES = 20
 """A median below this says that everybody is new."""
+NEARNESS, SHARPNESS = 8, 3
+"""How much a newcomer prefers opponents of its own strength, and the uncertain share the least certain pairs; chosen by
+`make bench-arena`: 1 and 1 need a third more votes for a newcomer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def probabilities(possible: NDArray[np.bool_], outlook: Outlook) -> dict[Rule, t
         shares[Rule.UNCERTAIN] += shares.pop(Rule.NEWCOMER)
         tables = {Rule.UNCERTAIN: uncertain, Rule.UNIFORM: uniform}
     else:
-        tables = {Rule.NEWCOMER: _newcomers(possible, lag), Rule.UNCERTAIN: uncertain, Rule.UNIFORM: uniform}
+        tables = {Rule.NEWCOMER: _newcomers(possible, outlook, lag), Rule.UNCERTAIN: uncertain, Rule.UNIFORM: uniform}
     return {rule: (shares[rule], table) for rule, table in tables.items()}
 
 
@@ -92,12 +95,12 @@ def _lag(possible: NDArray[np.bool_], outlook: Outlook) -> Array | None:
     return behind if behind.sum() > 0 else None
 
 
-def _newcomers(possible: NDArray[np.bool_], lag: Array) -> Array:
-    """A newcomer in proportion to its lag, against anybody with equal chances."""
-    both = possible | possible.T
-    opponents = both.sum(axis=1)
-    weight = np.divide(lag / lag.sum(), opponents, out=np.zeros_like(lag), where=opponents > 0)
-    table = np.where(possible, weight[:, None] + weight[None, :], 0.0)
+def _newcomers(possible: NDArray[np.bool_], outlook: Outlook, lag: Array) -> Array:
+    """A newcomer in proportion to its lag, against anybody, rather of its own strength as far as that is known."""
+    opponents = np.where(possible | possible.T, _information(outlook) ** NEARNESS, 0.0)
+    total = opponents.sum(axis=1, keepdims=True)
+    chosen = np.divide(opponents, total, out=np.zeros_like(opponents), where=total > 0) * (lag / lag.sum())[:, None]
+    table = np.where(possible, chosen + chosen.T, 0.0)
     return np.asarray(table / table.sum())
 
 
@@ -106,9 +109,13 @@ def _uncertain(possible: NDArray[np.bool_], outlook: Outlook) -> Array:
     gap = np.abs(outlook.theta[:, None] - outlook.theta[None, :])
     errors = np.where(outlook.errors > 0, outlook.errors, 1e-9)
     wrong = ndtr(-gap / errors)
-    even = 1 / (2 + 2 * np.cosh(gap))  # the information of one decided vote on the difference
-    variance = errors**2
-    gain = variance * even / (1 + variance * even)
-    table = np.where(possible, wrong * gain, 0.0)
+    told = errors**2 * _information(outlook)
+    gain = told / (1 + told)
+    table = np.where(possible, (wrong * gain) ** SHARPNESS, 0.0)
     total = table.sum()
     return np.asarray(table / total) if total > 0 else possible / possible.sum()
+
+
+def _information(outlook: Outlook) -> Array:
+    """What one decided vote tells of each difference: p (1 - p), shape (n, n)."""
+    return np.asarray(1 / (2 + 2 * np.cosh(outlook.theta[:, None] - outlook.theta[None, :])))
