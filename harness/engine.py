@@ -178,6 +178,7 @@ class _Steps:
     simulated: bool = False
     request_id: str | None = None
     reported_cost_usd: Decimal | None = None
+    server_ms: dict[str, float] = field(default_factory=dict)
     done: Done | None = None
     payloads: tuple[str | bytes, ...] = ()
     calls: list[CallRecord] = field(default_factory=list)
@@ -191,9 +192,10 @@ class _Steps:
         answer = await self._parse(answered)
         while isinstance(answer, Pending):
             self._note_cost(answer.cost_usd)
+            self.server_ms |= answer.server_ms
             answered = await self._poll(answer, answered.marks.ended_ns)
             answer = await self._parse(answered)
-        if self.polls:
+        if self.polls and self.first_done_ns is None:
             self.first_done_ns = self._since(answered.marks.ended_ns)
         if isinstance(answer, Rejected):
             self._note_cost(answer.cost_usd)
@@ -272,18 +274,21 @@ class _Steps:
 
     async def _poll(self, pending: Pending, seen_ns: int) -> Answered:
         wait_s = self.job.endpoint.poll_interval_s if pending.after_s is None else pending.after_s
-        self.interval_ns = ns_from_s(wait_s)
-        self.last_pending_ns = self._since(seen_ns)
+        if pending.next.purpose is CallPurpose.RESULT:
+            self.first_done_ns = self._since(seen_ns)
+        else:
+            self.interval_ns = ns_from_s(wait_s)
+            self.last_pending_ns = self._since(seen_ns)
         if not belongs_to(self.job.endpoint, pending.next.url):
             objection = objection_to_result(self.job.endpoint, pending.next.url)
             if objection is not None:
                 raise _Failed(_bad_response(f"the address to poll {objection}"))
-        await self.engine.sleep_until(seen_ns + self.interval_ns)
+        await self.engine.sleep_until(seen_ns + ns_from_s(wait_s))
         self.polls += 1
         return await self._send(pending.next)
 
     def _note_result(self, done: Done, answered: Answered) -> None:
-        self.done = done
+        self.done = replace(done, server_ms={**self.server_ms, **done.server_ms}) if self.server_ms else done
         self._note_cost(done.cost_usd)
         self.result_ns = self._first_byte(answered.marks)
         self.result_end_ns = self._since(answered.marks.ended_ns)

@@ -220,8 +220,9 @@ class Connection:
             headers["Content-Type"] = "application/json"
             content["content"] = json.dumps(call.body.value, ensure_ascii=False, separators=(",", ":")).encode()
         elif isinstance(call.body, FormBody):
-            content["data"] = dict(call.body.fields)
-            content["files"] = [(f.part, (f.file_name, f.data, f.media_type)) for f in call.body.files]
+            # Fields go as parts, too: without any file the library would encode the form as that of a web page.
+            fields = [(name, (None, value)) for name, value in call.body.fields]
+            content["files"] = [*fields, *((f.part, (f.file_name, f.data, f.media_type)) for f in call.body.files)]
         extensions = {"trace": _tracer(marks, self._transport.clock)}
         return self._client.build_request(call.method, call.url, headers=headers, extensions=extensions, **content)
 

@@ -29,6 +29,7 @@ VOTER, BATTLE, VOTE = METADATA.tables["voter"], METADATA.tables["battle"], METAD
 
 FACTS = struct.Struct("<iiqqb3x")
 """Left and right contender, prompt, voter, verdict: one vote as the ratings read it."""
+FETCHED_ROWS = 20_000
 VERDICT_CODE = {verdict: code for code, verdict in enumerate(Verdict)}
 
 
@@ -383,7 +384,19 @@ def facts(
         query = query.where(VOTE.c.mode == mode)
     if category is not None:
         query = query.where(VOTE.c.category == category)
-    return b"".join(row[0] for row in connection.execute(query.order_by(VOTE.c.id)))
+    return _joined(connection, query)
+
+
+def _joined(connection: Connection, query: sa.Select[Any]) -> bytes:
+    """The facts that a query selects, in the order of the votes.
+
+    Read from the driver's own cursor: making a row object of each of a million values takes twice as long as the rest.
+    """
+    cursor = connection.execute(query.order_by(VOTE.c.id)).cursor
+    pieces: list[bytes] = []
+    while rows := cursor.fetchmany(FETCHED_ROWS):
+        pieces += [row[0] for row in rows]
+    return b"".join(pieces)
 
 
 def _counting(*, simulated: bool, kind: VoterKind) -> sa.Select[Any]:
@@ -400,8 +413,7 @@ def _counting(*, simulated: bool, kind: VoterKind) -> sa.Select[Any]:
 def competition_facts(connection: Connection, prompt_id: str, *, simulated: bool) -> bytes:
     """The facts of the votes that count on one prompt, by people."""
     query = _counting(simulated=simulated, kind=VoterKind.HUMAN).join(BATTLE, BATTLE.c.id == VOTE.c.battle_id)
-    found = connection.execute(query.where(BATTLE.c.prompt_id == prompt_id).order_by(VOTE.c.id))
-    return b"".join(row[0] for row in found)
+    return _joined(connection, query.where(BATTLE.c.prompt_id == prompt_id))
 
 
 def competition_rows(connection: Connection, *, simulated: bool) -> list[dict[str, Any]]:

@@ -11,8 +11,21 @@ if TYPE_CHECKING:
     from harness.providers.base import Provider
 
 PROVIDERS = {
+    "bfl": "harness.providers.bfl:Bfl",
+    "cloudflare": "harness.providers.cloudflare:Cloudflare",
     "cog": "harness.providers.cog:Cog",
+    "empiriolabs": "harness.providers.empiriolabs:EmpirioLabs",
+    "fal": "harness.providers.fal:Fal",
+    "fal-queue": "harness.providers.fal:FalQueue",
+    "litellm": "harness.providers.litellm:LiteLLM",
+    "localai": "harness.providers.localai:LocalAI",
+    "lumenfall": "harness.providers.lumenfall:Lumenfall",
     "openai": "harness.providers.openai_images:OpenAIImages",
+    "replicate": "harness.providers.replicate:Replicate",
+    "runflow": "harness.providers.runflow:Runflow",
+    "sglang": "harness.providers.sglang:SGLang",
+    "together": "harness.providers.together:Together",
+    "vllm-omni": "harness.providers.vllm_omni:VllmOmni",
 }
 
 

@@ -114,7 +114,8 @@ class Done:
 class Pending:
     """Not yet: make the call `next`, not before `after_s` (None: the endpoint's poll interval).
 
-    `cost_usd` is what the provider says already now; a later answer that says it, too, wins.
+    `cost_usd` and `server_ms` are what the provider says already now; a later answer that says it, too, wins. A `next`
+    with the purpose `RESULT` means that the work is over and only has to be fetched.
     """
 
     next: WireCall
@@ -122,6 +123,7 @@ class Pending:
     provider_status: str = ""
     request_id: str | None = None
     cost_usd: Decimal | None = None
+    server_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

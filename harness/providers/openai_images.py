@@ -4,11 +4,14 @@ https://platform.openai.com/docs/api-reference/images - `POST {base}/images/gene
 {base}/images/edits` as multipart. Hosts differ in which further fields they take, so that is data: `options.fields`
 maps a canonical field to the host's name for it, or to "" where the host does not take it; `options.extra` adds
 constant fields. Hosts that differ in more have a file of their own, which builds on this one.
+
+OpenAI's own GPT image models take neither seed nor steps, and always answer in base64: they refuse `response_format`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from arena.domain.failure import FailureKind
@@ -30,17 +33,19 @@ from harness.providers.base import (
     JsonBody,
     Probed,
     Provider,
+    Rejected,
     Support,
     WireCall,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from decimal import Decimal
 
     from pydantic import JsonValue, SecretStr
 
     from arena.domain.endpoint import Endpoint
+    from arena.domain.failure import Failure
 
 DEFAULT_FIELDS = {
     "n": "n",
@@ -51,6 +56,7 @@ DEFAULT_FIELDS = {
     "guidance": "",
     "safety": "",
 }
+MOST_ERROR_BYTES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class Extras:
 
     server_ms: Mapping[str, float] = field(default_factory=dict)
     cost_usd: Decimal | None = None
+    model: str | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -67,51 +74,85 @@ class OpenAIImages(Provider):
 
     fields: ClassVar[Mapping[str, str]] = DEFAULT_FIELDS
     """The names of the optional fields; "" for one that is not taken."""
+    constants: ClassVar[Mapping[str, JsonValue]] = {}
+    """Fields that go with every call; `options.extra` adds to them."""
+    headers: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Headers that go with every call."""
+    notes: ClassVar[Mapping[str, str]] = {}
+    """What there is to know about single fields."""
+    single_image: ClassVar[str] = "image"
+    """The name of the part of a multipart body that holds the only input image."""
+    request_id_header: ClassVar[str] = "x-request-id"
 
     def parameters(self, endpoint: Endpoint) -> Mapping[str, Support]:
         """From `options.fields` over the protocol's own."""
         named = {
             name: wire.support(name, wire_name) for name, wire_name in wire.field_names(endpoint, self.fields).items()
         }
-        return {
+        table = {
             "prompt": PASSTHROUGH,
             "mode": Support(How.CONVERTED, "", "/images/generations or /images/edits"),
             "size": Support(How.CONVERTED, "size", "WIDTHxHEIGHT"),
             "ratio": Support(How.CONVERTED, "size", "computed WIDTHxHEIGHT"),
             "input_size": Support(How.CONVERTED, "size", "computed WIDTHxHEIGHT"),
-            "images": Support(How.RENAMED, "image", "multipart; several as image[]"),
+            "images": Support(How.RENAMED, self.single_image, "multipart; several as image[]"),
             **named,
         }
+        return {name: replace(taken, note=self.notes.get(name, taken.note)) for name, taken in table.items()}
 
     def build(self, job: Job) -> WireCall:
         """A JSON generation, or a multipart edit with `image`, or repeated `image[]` when there are several."""
         values = self.values(job)
-        base, auth = job.endpoint.base_url, wire.bearer(job)
         if job.request.mode is Mode.TEXT_TO_IMAGE:
-            return WireCall(CallPurpose.SUBMIT, "POST", f"{base}/images/generations", body=JsonBody(values), auth=auth)
-        part = "image" if len(job.request.images) == 1 else "image[]"
+            return self.call(job, "images/generations", JsonBody(values))
+        part = self.single_image if len(job.request.images) == 1 else "image[]"
         files = tuple(FilePart(part, i.name, i.media_type, i.data) for i in job.request.images)
-        form = FormBody(tuple((name, str(value)) for name, value in values.items()), files)
-        return WireCall(CallPurpose.SUBMIT, "POST", f"{base}/images/edits", body=form, auth=auth)
+        form = FormBody(tuple((name, form_text(value)) for name, value in values.items()), files)
+        return self.call(job, "images/edits", form)
+
+    def call(self, job: Job, path: str, body: JsonBody | FormBody) -> WireCall:
+        """A submitting call."""
+        url = f"{job.endpoint.base_url}/{path}"
+        return WireCall(CallPurpose.SUBMIT, "POST", url, self.headers, body, wire.bearer(job))
 
     def parse(self, job: Job, exchange: Exchange) -> Answer:
         """Images from `data[]`, timings where a host adds them, or the failure that the error envelope describes."""
         if exchange.status >= 300:
-            return wire.rejected_by_status(exchange)
+            return self.refused(exchange)
         reply = wire.table(wire.read_json(exchange.body))
         images = images_of(reply, job.endpoint.base_url)
+        request_id = self.request_id(exchange) or wire.label(reply.get("id"))
         if isinstance(images, str):
-            return wire.rejected(exchange, FailureKind.BAD_RESPONSE, images)
+            return replace(wire.rejected(exchange, FailureKind.BAD_RESPONSE, images), request_id=request_id)
         extras = self.extras(job, reply, exchange)
         return Done(
             images,
             server_ms=extras.server_ms,
             cost_usd=extras.cost_usd,
             seed=wire.integer(reply.get("seed")),
-            model=wire.label(reply.get("model")),
-            request_id=wire.request_id(exchange.headers),
+            model=extras.model or wire.label(reply.get("model")),
+            request_id=request_id,
             remarks=extras.remarks,
         )
+
+    def refused(self, exchange: Exchange) -> Rejected:
+        """The failure that an error status and its envelope describe."""
+        told = wire.rejected_by_status(exchange)
+        error = wire.table(wire.table(wire.read_json(exchange.body[:MOST_ERROR_BYTES])).get("error"))
+        failure = told.failure.model_copy(update={"kind": self.kind_of(told.failure, error)})
+        return replace(told, failure=failure, request_id=self.request_id(exchange))
+
+    def kind_of(self, failure: Failure, error: Mapping[str, JsonValue]) -> FailureKind:
+        """The kind of a failure; what its `error` object tells beyond status and message refines it."""
+        # OpenAI's client knows these details from the image tool of another route; here they are not confirmed.
+        stage = wire.table(error.get("moderation_details")).get("moderation_stage")
+        if failure.kind is FailureKind.MODERATED_INPUT and stage == "output":
+            return FailureKind.MODERATED_OUTPUT
+        return failure.kind
+
+    def request_id(self, exchange: Exchange) -> str | None:
+        """The host's own name for the request, from its headers."""
+        return wire.label(exchange.headers.get(self.request_id_header)) or wire.request_id(exchange.headers)
 
     def values(self, job: Job) -> dict[str, JsonValue]:
         """The fields of the call, in the host's names."""
@@ -120,7 +161,8 @@ class OpenAIImages(Provider):
         values: dict[str, JsonValue] = {
             "model": job.endpoint.model,
             "prompt": request.prompt,
-            "size": self.sizing(job).wire,
+            **self.size_fields(job),
+            **self.constants,
             **wire.table(job.endpoint.options.get("extra")),
         }
         optional: dict[str, JsonValue] = {
@@ -137,6 +179,10 @@ class OpenAIImages(Provider):
                 values[fields[name]] = value
         return values
 
+    def size_fields(self, job: Job) -> dict[str, JsonValue]:
+        """The fields that tell the size."""
+        return {"size": self.sizing(job).wire}
+
     def extras(self, job: Job, reply: Mapping[str, JsonValue], exchange: Exchange) -> Extras:
         """What a host says beside the images: `timings_ms`, and the cost in the header named `options.cost_header`."""
         return Extras(wire.milliseconds(reply.get("timings_ms")), header_cost(job.endpoint, exchange))
@@ -148,7 +194,12 @@ class OpenAIImages(Provider):
 
     def read_probe(self, endpoint: Endpoint, exchange: Exchange) -> Probed:
         """Whether the model is in the list."""
-        return read_model_list(endpoint.model, exchange)
+        return read_model_list({endpoint.model}, exchange)
+
+
+def form_text(value: JsonValue) -> str:
+    """A value as text of a multipart body: `true`, not `True`."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def images_of(reply: Mapping[str, JsonValue], base_url: str) -> tuple[InlineImage | ImageAddress, ...] | str:
@@ -174,8 +225,8 @@ def header_cost(endpoint: Endpoint, exchange: Exchange) -> Decimal | None:
     return parse_usd(exchange.headers[header.lower()]) if header and header.lower() in exchange.headers else None
 
 
-def read_model_list(model: str, exchange: Exchange) -> Probed:
-    """Whether `data[].id`, or a bare list of such entries, holds the model."""
+def read_model_list(names: Collection[str], exchange: Exchange) -> Probed:
+    """Whether `data[].id`, or a bare list of such entries, holds the model under one of its names."""
     if exchange.status >= 300:
         return Probed(False if exchange.status in {401, 403} else None, f"HTTP {exchange.status}")
     reply = wire.read_json(exchange.body)
@@ -183,6 +234,5 @@ def read_model_list(model: str, exchange: Exchange) -> Probed:
     if not isinstance(entries, list):
         return Probed(None, "answers, but with no list of models")
     ids = {wire.text(wire.table(entry).get("id")) for entry in entries}
-    return (
-        Probed(True, "the model is listed") if model in ids else Probed(False, f"{model} is not in its list of models")
-    )
+    listed = not ids.isdisjoint(names)
+    return Probed(listed, "the model is listed" if listed else f"{min(names)} is not in its list of models")

@@ -7,11 +7,13 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 import pybase64
 from pydantic import JsonValue, SecretStr
 
 from arena.domain.failure import Failure, FailureKind, clean_message
+from harness.addresses import belongs_to
 from harness.providers.base import (
     Exchange,
     How,
@@ -185,6 +187,19 @@ def image_reference(value: object, base_url: str) -> InlineImage | ImageAddress 
         scheme, _, rest = base_url.partition("://")
         return ImageAddress(f"{scheme}://{rest.partition('/')[0]}{reference}")
     return ImageAddress(reference)
+
+
+def own_address(endpoint: Endpoint, told: object, name: str) -> str | None:
+    """The address of the thing called `name`, whole or a path, if it names the thing and is on a host of the endpoint.
+
+    Where it is not, the thing can be asked for at an address that is known anyway.
+    """
+    found = text(told)
+    try:
+        address = urljoin(f"{endpoint.base_url}/", found) if found else ""
+    except ValueError:
+        return None
+    return address if name in address and belongs_to(endpoint, address) else None
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 from starlette.datastructures import FormData, UploadFile
@@ -15,7 +15,7 @@ from harness.sim.work import LARGEST_PX, SMALLEST_PX, Format
 if TYPE_CHECKING:
     from harness.sim.contender import Fault
 
-_DEFAULT_SIZE_PX = (1024, 1024)
+DEFAULT_SIZE_PX = (1024, 1024)
 
 
 class ImagesBody(BaseModel):
@@ -31,20 +31,30 @@ class ImagesBody(BaseModel):
     num_inference_steps: int | None = Field(default=None, ge=1, le=500)
     guidance_scale: float | None = Field(default=None, ge=0, le=100)
 
-    def size_px(self, automatic: tuple[int, int] = _DEFAULT_SIZE_PX) -> tuple[int, int]:
+    def size_px(self, automatic: tuple[int, int] = DEFAULT_SIZE_PX) -> tuple[int, int]:
         """Width and height in pixels, `automatic` if it is left open; RefusedError if unusable."""
-        if self.size == "auto":
-            return automatic
-        match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", self.size)
-        size = (int(match[1]), int(match[2])) if match else (0, 0)
-        if not all(SMALLEST_PX <= side <= LARGEST_PX for side in size):
-            message = f"Invalid size {self.size!r}: use WIDTHxHEIGHT with sides from {SMALLEST_PX} to {LARGEST_PX}."
-            raise RefusedError(400, message, "invalid_size", "size")
+        return automatic if self.size == "auto" else drawable(self.size, sides_px(self.size) or (0, 0))
+
+
+Body = TypeVar("Body", bound=ImagesBody)
+
+
+def sides_px(text: str) -> tuple[int, int] | None:
+    """Width and height of `WIDTHxHEIGHT`, or None."""
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def drawable(text: str, size: tuple[int, int]) -> tuple[int, int]:
+    """A size that can be drawn; RefusedError with status 400 if it is beyond what the simulator draws."""
+    if all(SMALLEST_PX <= side <= LARGEST_PX for side in size):
         return size
+    message = f"Invalid size {text!r}: use WIDTHxHEIGHT with sides from {SMALLEST_PX} to {LARGEST_PX}."
+    raise RefusedError(400, message, "invalid_size", "size")
 
 
 class RefusedError(Exception):
-    """A request that gets an error; `code`, `param` and `kind` (the type) are the envelope's."""
+    """A request that gets an error; `code`, `param`, `kind` (the type) and further `details` are the envelope's."""
 
     def __init__(
         self,
@@ -53,21 +63,27 @@ class RefusedError(Exception):
         code: str | None = None,
         param: str | None = None,
         kind: str = "invalid_request_error",
+        details: dict[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.message, self.code, self.param, self.kind = status, message, code, param, kind
+        self.details = details or {}
 
     def response(self) -> Response:
-        """The error as it is sent."""
+        """The error as OpenAI sends it."""
         error = {"message": self.message, "type": self.kind, "code": self.code, "param": self.param}
+        return self.told({"error": {**error, **self.details}})
+
+    def told(self, content: object) -> Response:
+        """The error in an envelope of the host's own."""
         headers = {"retry-after": str(RETRY_AFTER_S)} if self.status == 429 else None
-        return JSONResponse({"error": error}, self.status, headers)
+        return JSONResponse(content, self.status, headers)
 
 
-def parse_body(fields: object) -> ImagesBody:
+def parse_body(fields: object, body_type: type[Body]) -> Body:
     """The fields of a request, or RefusedError with status 400 that names the first wrong one."""
     try:
-        return ImagesBody.model_validate(fields)
+        return body_type.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         param = str(first["loc"][0]) if first["loc"] else None
@@ -84,7 +100,7 @@ async def uploaded_images(form: FormData) -> list[bytes]:
     return blobs
 
 
-def fault_response(fault: Fault) -> Response:
+def fault_error(fault: Fault) -> RefusedError:
     """The error of a fault that the protocol has an envelope for."""
     refused = {
         "server_error": RefusedError(500, "The server had an error processing the request.", kind="server_error"),
@@ -98,12 +114,13 @@ def fault_response(fault: Fault) -> Response:
         ),
         "moderated_output": RefusedError(
             400,
-            "The image was withheld by the safety system: content_policy_violation.",
-            "content_policy_violation",
+            "The generated image was blocked by the safety system.",
+            "moderation_blocked",
             kind="image_generation_user_error",
+            details={"moderation_details": {"moderation_stage": "output", "categories": []}},
         ),
         "job_failed": RefusedError(500, "The model failed.", kind="server_error"),
         "start_timeout": RefusedError(504, "The request was not started in time.", kind="server_error"),
         "payment": RefusedError(402, "You have no credit left.", "insufficient_quota", kind="insufficient_quota"),
     }
-    return refused[fault].response()
+    return refused[fault]

@@ -37,6 +37,18 @@ _DRAWING_THREADS = 2
 _APPS: dict[Protocol, str] = {
     "openai": "harness.sim.openai_app:openai_app",
     "cog": "harness.sim.cog_app:cog_app",
+    "fal": "harness.sim.fal_app:fal_app",
+    "replicate": "harness.sim.replicate_app:replicate_app",
+    "together": "harness.sim.together_app:together_app",
+    "bfl": "harness.sim.bfl_app:bfl_app",
+    "lumenfall": "harness.sim.lumenfall_app:lumenfall_app",
+    "vllm-omni": "harness.sim.vllm_omni_app:vllm_omni_app",
+    "sglang": "harness.sim.sglang_app:sglang_app",
+    "localai": "harness.sim.localai_app:localai_app",
+    "litellm": "harness.sim.litellm_app:litellm_app",
+    "runflow": "harness.sim.runflow_app:runflow_app",
+    "empiriolabs": "harness.sim.empiriolabs_app:empiriolabs_app",
+    "cloudflare": "harness.sim.cloudflare_app:cloudflare_app",
 }
 """The app of each protocol, imported when a contender speaks it."""
 

@@ -2,6 +2,7 @@
 
 import json
 
+from arena.catalog import Catalog
 from arena.domain.failure import FailureKind
 from harness.providers import provider
 from harness.providers.base import Exchange, ImageAddress, InlineImage, Job, JsonBody, unsupported
@@ -47,6 +48,39 @@ def test_openai_reads_a_reported_cost_from_the_endpoints_header():
         done = provider("openai").parse(priced, Exchange(call, 200, {"x-cost": said}, OPENAI.inline.content))
         costs[said] = done.cost_usd and str(done.cost_usd)
     assert costs == {"0.0123": "0.0123", "free": None, "-1": None, "nan": None, "": None}
+
+
+def test_openai_tells_at_which_stage_it_moderated_if_it_says_so():
+    def blocked(details):
+        error = {"message": "no", "code": "moderation_blocked", "moderation_details": details}
+        return OPENAI.parse(Reply({"error": error}, 400)).failure.kind
+
+    assert blocked({"moderation_stage": "output", "categories": []}) is FailureKind.MODERATED_OUTPUT
+    for details in ({"moderation_stage": "input"}, {"moderation_stage": "unknown"}, {}, None, "output"):
+        assert blocked(details) is FailureKind.MODERATED_INPUT
+    other = {"message": "bad size", "moderation_details": {"moderation_stage": "output"}}
+    assert OPENAI.parse(Reply({"error": other}, 400)).failure.kind is FailureKind.INVALID_REQUEST
+
+
+def test_a_form_holds_texts_as_json_has_them():
+    options = {**OPENAI.options, "extra": {"stream": False, "quality": "low", "levels": [1, 2], "note": "é"}}
+    job = OPENAI.job("edit", guidance=2)
+    call = provider("openai").build(Job(make_endpoint(options=options), job.request, None))
+    fields = dict(call.body.fields)
+    assert (fields["stream"], fields["quality"], fields["levels"], fields["note"]) == ("false", "low", "[1, 2]", "é")
+    assert (fields["n"], fields["guidance_scale"]) == ("1", "2.0")
+
+
+def test_openais_own_models_are_told_no_delivery():
+    endpoint = Catalog(environ={}).endpoints()["openai/gpt-image-2"]
+    call = provider("openai").build(Job(endpoint, OPENAI.job(size="1536x864").request, None))
+    assert call.body.value == {
+        "model": "gpt-image-2",
+        "prompt": "a cat",
+        "size": "1536x864",
+        "n": 1,
+        "output_format": "png",
+    }
 
 
 def test_openai_takes_a_path_on_its_own_host_and_a_data_uri():

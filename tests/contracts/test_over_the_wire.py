@@ -21,8 +21,8 @@ CASES = all_cases()
 HOST = "https://lab.example"
 MOST_BYTES = 200_000
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-STAGES = [(case, stage) for case in CASES.values() for stage in case.stages]
-every_stage = pytest.mark.parametrize(("case", "stage"), STAGES, ids=lambda v: getattr(v, "protocol", v))
+STAGES = [pytest.param(case, stage, id=f"{name}-{stage}") for name, case in CASES.items() for stage in case.stages]
+every_stage = pytest.mark.parametrize(("case", "stage"), STAGES)
 
 
 def written(reply, url, content_type="application/json"):

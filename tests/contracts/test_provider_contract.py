@@ -54,13 +54,8 @@ ENVELOPES = {
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
-def stages(case):
-    return [(case, stage) for stage in case.stages]
-
-
-every_stage = pytest.mark.parametrize(
-    ("case", "stage"), [s for c in CASES.values() for s in stages(c)], ids=lambda v: getattr(v, "protocol", v)
-)
+STAGES = [pytest.param(case, stage, id=f"{name}-{stage}") for name, case in CASES.items() for stage in case.stages]
+every_stage = pytest.mark.parametrize(("case", "stage"), STAGES)
 
 
 def test_every_protocol_that_an_endpoint_names_is_registered():

@@ -1,6 +1,8 @@
 """The transport against raw sockets: what it stamps, and what it calls each thing that can go wrong."""
 
 import asyncio
+import email
+import email.policy
 import errno
 import gzip
 import inspect as python_inspect
@@ -96,6 +98,18 @@ async def test_a_form_goes_out_as_multipart_with_repeated_parts():
     assert server.requests[0].headers["content-type"].startswith("multipart/form-data")
     assert body.count(b'name="image[]"') == 2
     assert "é".encode() in body
+
+
+async def test_a_form_without_files_is_multipart_and_keeps_repeated_fields():
+    fields = (("prompt", "zwei Kätzchen\r\n--x"), ("width", "512"), ("tag", "a"), ("tag", "b"))
+    with scripted(answering(response(b"{}"))) as server:
+        await send(call(server.url, body=FormBody(fields, ())))
+    head = f"Content-Type: {server.requests[0].headers['content-type']}\r\n\r\n".encode()
+    assert head.startswith(b"Content-Type: multipart/form-data; boundary=")
+    parts = email.message_from_bytes(head + server.requests[0].body, policy=email.policy.HTTP).get_payload()
+    told = [(part.get_param("name", header="content-disposition"), part.get_payload(decode=True)) for part in parts]
+    assert told == [(name, value.encode()) for name, value in fields]
+    assert all(part.get_filename() is None and "content-type" not in part for part in parts)
 
 
 async def test_a_compressed_answer_is_read_although_none_was_asked_for():
