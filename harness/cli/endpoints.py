@@ -48,7 +48,7 @@ def ls(
 
     table = Table(pad_edge=False, header_style="bold")
     for name in ("endpoint", "protocol", "modes", "sides, px", "steps", "n", "inputs", "open at once", "price", "key"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name == "endpoint")
     for endpoint, card in rows:
         table.add_row(
             f"{endpoint.id}{' (simulated)' if endpoint.simulated else ''}",

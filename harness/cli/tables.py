@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from arena.reports.summary import EndpointSummary, Verdict
 
 SIMULATED = "simulated"
+MOST_NAMED = 6
 PADDING = 3  # a cell's margins and its border
 
 
@@ -100,10 +101,17 @@ def print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
     units = {metric.name: metric for metric in METRICS}
     for verdict in verdicts:
         metric = units[verdict.metric]
-        also = f"; intervals overlap with {', '.join(verdict.overlapping)}" if verdict.overlapping else ""
+        also = f"; intervals overlap with {_named(verdict.overlapping)}" if verdict.overlapping else ""
         value = written(metric, verdict.figure)
         line = Text(verdict.claim, style="bold")
         console.print(line.append(f": {verdict.endpoint} ({metric.title} {value}{also})", style="not bold"))
+
+
+def _named(endpoints: Sequence[str]) -> str:
+    """The first few by name, the rest by their number."""
+    if len(endpoints) <= MOST_NAMED:
+        return ", ".join(endpoints)
+    return f"{', '.join(endpoints[: MOST_NAMED - 1])} and {len(endpoints) - MOST_NAMED + 1} more"
 
 
 def written(metric: Metric, figure: Figure) -> str:
