@@ -49,6 +49,10 @@ class Table(StrEnum):
     VOTES = "votes"
 
 
+OF_A_RUN = (Table.OUTCOMES, Table.SUMMARY)
+"""What can be exported of one run alone."""
+
+
 def export(connection: Connection, table: Table, run_id: str | None, file_format: FileFormat, out: Path | None) -> int:
     """Write a table, of one run or of all, to a file or (None) to stdout; returns how many rows were written.
 

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from arena.metrics.figures import METRICS
-from arena.reports.export import FileFormat, Table
+from arena.reports.export import OF_A_RUN, FileFormat
 from arena.reports.summary import EndpointSummary, Verdict, verdicts
 from dashboards import charts, data, parts, tables
 from dashboards import format as fmt
@@ -30,7 +30,7 @@ def verdict(found: Verdict, summaries: list[EndpointSummary]) -> None:
 def downloads(run_id: str) -> None:
     """The files that `arena export` would write."""
     with st.popover("Download", icon=":material/download:"):
-        for table in Table:
+        for table in OF_A_RUN:
             for file_format in (FileFormat.CSV, FileFormat.PARQUET):
                 st.download_button(
                     f"{fmt.capitalized(table)}, {file_format.upper() if file_format == 'csv' else 'Parquet'}",

@@ -87,6 +87,7 @@ def test_failures_are_counted_and_a_threshold_sets_the_exit_code(arena):
     assert by_name["t/broken"]["figures"]["time_to_image_p50_ms"] == {"value": None, "n": 0, "low": None, "high": None}
 
 
+@pytest.mark.slow
 def test_the_budget_ends_a_run_and_resuming_with_more_goes_on(arena):
     plan = arena.plan("quick", "pods")
     said = arena("run", plan, "--yes", "--budget", "0.04", code=3)
@@ -120,6 +121,7 @@ def wait_for_outcomes(arena, count):
     raise AssertionError(f"{count} outcomes never came")
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_everything_and_resume_fires_nothing_twice(arena, sim_url):
     before = requests_seen(sim_url, "slow")
     running = arena.start("run", arena.plan("slow", repetitions=4), "--yes")
@@ -139,6 +141,7 @@ def test_ctrl_c_keeps_everything_and_resume_fires_nothing_twice(arena, sim_url):
     assert requests_seen(sim_url, "slow") - before == 20
 
 
+@pytest.mark.slow
 def test_a_killed_run_accounts_for_every_call_that_the_server_saw(arena, sim_url):
     before = requests_seen(sim_url, "slow")
     running = arena.start("run", arena.plan("slow", repetitions=4), "--yes")
@@ -181,6 +184,7 @@ def test_two_runs_at_once_on_one_database_lose_nothing(arena):
     assert set(rows["status"]) == {"succeeded"}
 
 
+@pytest.mark.slow
 def test_a_suspended_run_is_not_taken_over_and_goes_on(arena):
     running = arena.start("run", arena.plan("slow", repetitions=4), "--yes")
     wait_for_outcomes(arena, 4)

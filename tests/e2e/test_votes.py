@@ -47,6 +47,7 @@ def board(arena, *options):
     return arena.json("leaderboard", "--simulated", *options)
 
 
+@pytest.mark.slow
 def test_the_board_counts_what_counts(voted):
     found = board(voted)
     assert {row["entrant"] for row in found["rows"]} == {"t/quick", "t/pods", "t/slow"}
@@ -64,6 +65,7 @@ def test_the_board_counts_what_counts(voted):
     assert "no competition" in voted("competitions", "none", "--simulated", code=2).sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
 def test_a_round_trip_gives_the_same_board_to_the_last_digit(voted, tmp_path, suffix):
     file = tmp_path / f"votes.{suffix}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 SECTION = (ROOT / "README.md").read_text().split("## One more provider")[1].split("\n## ")[0]
 BLOCKS = re.findall(r"```(?:python|toml)\n(.*?)```", SECTION, re.DOTALL)

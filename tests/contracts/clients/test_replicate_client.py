@@ -4,39 +4,28 @@ The client is replicate 1.0.7; the schema is what matters here of the one at htt
 """
 
 import base64
-import io
 import json
-import threading
-import time
 from contextlib import contextmanager
-from urllib.request import Request, urlopen
 
-import anyio
 import jsonschema
 import pytest
 import replicate
-import uvicorn
-from PIL import Image
 from replicate.exceptions import ModelError, ReplicateError
 
 from arena.domain.failure import FailureKind
-from arena.store.blobs import BlobStore
-from harness.clock import SystemClock
-from harness.engine import Engine
 from harness.providers import provider
 from harness.providers.base import Exchange, Job
-from harness.sim.contender import SimContender
-from harness.sim.replicate_app import replicate_app
-from harness.sim.server import uvicorn_config
-from harness.sim.state import FileStore, Provider
-from harness.transport import Transport
-from harness.verify import verify
 from tests.contracts.case import KEY, SOURCE
 from tests.contracts.cases.replicate import CASE, MODEL, SUCCEEDED
+from tests.contracts.clients import at_root
+from tests.contracts.clients.at_root import opened, sent_by_the_adapter
 from tests.factories import make_endpoint
 from tests.servers import answering, png, response, scripted
 
 ADAPTER = provider("replicate")
+CREATE = f"/v1/models/{MODEL}/predictions"
+BODY = {"input": {"prompt": "x", "output_megapixels": "0.25"}}
+NO_IMAGE = "data:image/png;base64,AAAA"
 DATA_URI = f"data:image/png;base64,{base64.b64encode(png(96, 64)).decode()}"
 WHEN = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"}
 ADDRESS = {"type": "string", "pattern": "^https?://"}
@@ -82,97 +71,44 @@ PROBLEM = {
 }
 
 
-def contender(**changes):
-    fields = {
-        "name": "replicate",
-        "protocol": "replicate",
-        "model": MODEL,
-        "latency": {"kind": "fixed", "ms": 20},
-        "queue_ms": 20,
-        "quality": 0.5,
-        "style": "flat",
-        "max_in_flight": 8,
-    }
-    return SimContender.model_validate(fields | changes)
-
-
-class Served:
-    """A simulator at the root of a server."""
-
-    def __init__(self, url, state):
-        self.url, self.tally, self.state = url, state.tally, state
-
-    def client(self, token="good"):
-        client = replicate.Client(api_token=token, base_url=self.url, trust_env=False)
-        client.poll_interval = 0.01
-        return client
-
-    def call(self, path, body=None, **headers):
-        """Status, headers and JSON of a plain call."""
-        data = None if body is None else json.dumps(body).encode()
-        request = Request(self.url + path, data, {"Content-Type": "application/json", **headers})
-        from urllib.error import HTTPError
-
-        try:
-            with urlopen(request) as answer:
-                return answer.status, dict(answer.headers.items()), json.load(answer)
-        except HTTPError as refused:
-            with refused:
-                return refused.code, dict(refused.headers.items()), json.load(refused)
-
-    def endpoint(self, **changes):
-        fields = {"protocol": "replicate", "base_url": f"{self.url}/v1", "model": MODEL, "poll_interval_s": 0.01}
-        return make_endpoint(**fields | changes)
-
-    def accounted(self):
-        """Whether every request came to something that was counted."""
-        tally = self.tally
-        ends = tally.successes + tally.faults.total() + tally.refusals.total() + tally.abandoned
-        return (tally.requests, self.state.in_flight) == (ends, 0)
+def served(**changes):
+    return at_root.served(protocol="replicate", model=MODEL, **changes)
 
 
 @contextmanager
-def served(**changes):
-    state = Provider(contender(**changes), FileStore(), anyio.CapacityLimiter(2))
-    config = uvicorn_config(replicate_app(state))
-    config.port = 0
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
+def client_of(sim, key=KEY):
+    """The official client, closed at the end, which it does not do itself."""
+    client = replicate.Client(api_token=key, base_url=sim.url, trust_env=False)
+    client.poll_interval = 0.01
     try:
-        yield Served(f"http://127.0.0.1:{port}", state)
+        yield client
     finally:
-        server.should_exit = True
-        thread.join(10)
+        client._client.close()
 
 
-async def attempted(endpoint, images, mode="t2i", **changes):
-    """One attempt by the engine, verified."""
-    job = CASE.job(mode, **{"size": "512x512", "steps": None, "guidance": None, **changes})
-    clock = SystemClock()
-    connection = Transport(clock).connection()
-    try:
-        delivery = await Engine(clock).attempt(ADAPTER, Job(endpoint, job.request, job.key), connection, timeout_s=10)
-    finally:
-        await connection.close()
-    return verify(delivery, ADAPTER, BlobStore(images), None)
+def job_at(sim, mode="t2i", options=None, **asked):
+    """A job for the simulator."""
+    lab = make_endpoint(protocol="replicate", base_url=f"{sim.url}/v1", model=MODEL, options=options or {})
+    plain = {"size": "512x512", "steps": None, "guidance": None}
+    return Job(lab, CASE.job(mode, **plain | asked).request, CASE.job().key)
 
 
-def opened(address):
-    with urlopen(address) as answer:
-        return Image.open(io.BytesIO(answer.read()))
+async def attempted(job, folder):
+    return await at_root.attempted(job, job.endpoint.base_url, folder)
+
+
+def answer_to(sim, call):
+    """The simulator's answer to a question of the adapter's."""
+    status, headers, told = sim.call(call.url.removeprefix(sim.url))
+    return Exchange(call, status, dict(headers), json.dumps(told).encode())
 
 
 # The client against the simulator
 
 
 def test_the_client_runs_a_model_and_gets_an_image():
-    with served() as sim:
-        [address] = sim.client().run(MODEL, input={"prompt": "a red square", "seed": 3, "output_megapixels": "0.25"})
+    with served() as sim, client_of(sim) as client:
+        [address] = client.run(MODEL, input={"prompt": "a red square", "seed": 3, "output_megapixels": "0.25"})
         image = opened(address)
         assert (image.size, image.format) == ((512, 512), "JPEG")
         assert sim.accounted()
@@ -180,77 +116,88 @@ def test_the_client_runs_a_model_and_gets_an_image():
 
 
 def test_the_client_edits_an_image():
-    with served() as sim:
+    with served() as sim, client_of(sim) as client:
         given = {"prompt": "make it blue", "images": [DATA_URI], "aspect_ratio": "match_input_image"}
-        [address] = sim.client().run(MODEL, input={**given, "output_megapixels": "0.25", "output_format": "png"})
+        [address] = client.run(MODEL, input={**given, "output_megapixels": "0.25", "output_format": "png"})
         image = opened(address)
         assert (image.size, image.format) == ((624, 416), "PNG")
 
 
 def test_the_client_polls_what_is_not_held():
-    with served() as sim:
-        given = {"prompt": "a red square", "output_megapixels": "0.25"}
-        prediction = sim.client().models.predictions.create(model=MODEL, input=given)
+    with served() as sim, client_of(sim) as client:
+        prediction = client.models.predictions.create(model=MODEL, **BODY)
         assert (prediction.status, prediction.output, prediction.metrics) == ("starting", None, None)
         prediction.wait()
         assert prediction.status == "succeeded"
         assert prediction.metrics["total_time"] > prediction.metrics["predict_time"] > 0
         assert prediction.version == "hidden"
-        again = sim.client().predictions.get(prediction.id)
+        again = client.predictions.get(prediction.id)
         again.reload()
         assert again.output == prediction.output
 
 
+@pytest.mark.parametrize("quirk", ["output_before_metrics", "short_hold"])
+def test_the_client_takes_the_odd_answers_to_a_held_call(quirk):
+    with served(quirks=[quirk], queue_ms=200) as sim, client_of(sim) as client:
+        [address] = client.run(MODEL, **BODY)
+        assert opened(address).size == (512, 512)
+
+
 def test_the_client_pins_a_version():
-    with served() as sim:
-        version = sim.call(f"/v1/models/{MODEL}")[2]["latest_version"]["id"]
+    with served() as sim, client_of(sim) as client:
+        version = client.models.get(MODEL).latest_version.id
         for named in (version, f"{MODEL}:{version}", MODEL):
-            prediction = sim.client().predictions.create(version=named, input={"prompt": "a dog"})
+            prediction = client.predictions.create(version=named, **BODY)
             prediction.wait()
             assert (prediction.status, prediction.version) == ("succeeded", version)
         with pytest.raises(ReplicateError) as refused:
-            sim.client().predictions.create(version="0" * 64, input={"prompt": "a dog"})
+            client.predictions.create(version="0" * 64, **BODY)
         assert refused.value.status == 422
 
 
-def test_the_client_reads_the_errors():
-    with served() as sim:
-        refused = {}
-        for name, call in {
-            "no prompt": lambda: sim.client().run(MODEL, input={"seed": 1}),
-            "bad ratio": lambda: sim.client().run(MODEL, input={"prompt": "x", "aspect_ratio": "7:5"}),
-            "number": lambda: sim.client().run(MODEL, input={"prompt": "x", "output_megapixels": 1}),
-            "no image": lambda: sim.client().run(
-                MODEL, input={"prompt": "x", "images": ["data:image/png;base64,AAAA"]}
-            ),
-            "no model": lambda: sim.client().run("nobody/nothing", input={"prompt": "x"}),
-            "bad key": lambda: sim.client("invalid").run(MODEL, input={"prompt": "x"}),
-            "no prediction": lambda: sim.client().predictions.get("p0"),
-            "bad key to ask": lambda: sim.client("invalid").accounts.current(),
-        }.items():
-            with pytest.raises(ReplicateError) as error:
-                call()
-            refused[name] = error.value.status, error.value.title
-        assert refused == {
-            **dict.fromkeys(("no prompt", "bad ratio", "number", "no image"), (422, "Input validation failed")),
-            **dict.fromkeys(("no model", "no prediction"), (404, "Not found")),
-            **dict.fromkeys(("bad key", "bad key to ask"), (401, "Unauthenticated")),
-        }
-        assert dict(sim.tally.refusals) == {"invalid": 5, "unauthorized": 1}
+@pytest.mark.parametrize(
+    ("model", "given", "expected"),
+    [
+        (MODEL, {"seed": 1}, (422, "Input validation failed")),
+        (MODEL, {"prompt": "x", "aspect_ratio": "7:5"}, (422, "Input validation failed")),
+        (MODEL, {"prompt": "x", "output_megapixels": 1}, (422, "Input validation failed")),
+        (MODEL, {"prompt": "x", "images": [NO_IMAGE]}, (422, "Input validation failed")),
+        ("nobody/nothing", {"prompt": "x"}, (404, "Not found")),
+    ],
+    ids=["no prompt", "bad ratio", "a number for a text", "no image", "no model"],
+)
+def test_the_client_reads_a_refusal(model, given, expected):
+    with served() as sim, client_of(sim) as client:
+        with pytest.raises(ReplicateError) as refused:
+            client.run(model, input=given)
+        assert (refused.value.status, refused.value.title) == expected
+        assert dict(sim.tally.refusals) == {"invalid": 1}
         assert sim.accounted()
+
+
+def test_the_client_is_refused_with_a_bad_key_and_for_an_unknown_prediction():
+    with served() as sim, client_of(sim, "invalid") as client:
+        for call in (lambda: client.run(MODEL, **BODY), client.accounts.current, lambda: client.models.get(MODEL)):
+            with pytest.raises(ReplicateError) as refused:
+                call()
+            assert (refused.value.status, refused.value.title) == (401, "Unauthenticated")
+        assert dict(sim.tally.refusals) == {"unauthorized": 1}
+        with client_of(sim) as good, pytest.raises(ReplicateError) as refused:
+            good.predictions.get("p0")
+        assert refused.value.status == 404
 
 
 @pytest.mark.parametrize("fault", ["moderated", "moderated_output", "job_failed"])
 def test_the_client_sees_a_failed_prediction(fault):
-    with served(failures={fault: 1}) as sim, pytest.raises(ModelError) as failed:
-        sim.client().run(MODEL, input={"prompt": "x"})
+    with served(failures={fault: 1}) as sim, client_of(sim) as client, pytest.raises(ModelError) as failed:
+        client.run(MODEL, **BODY)
     assert failed.value.prediction.status == "failed"
     assert failed.value.prediction.error
 
 
 def test_the_client_cancels():
-    with served(latency={"kind": "fixed", "ms": 60_000}, queue_ms=0) as sim:
-        prediction = sim.client().models.predictions.create(model=MODEL, input={"prompt": "x"})
+    with served(latency={"kind": "fixed", "ms": 60_000}, queue_ms=0) as sim, client_of(sim) as client:
+        prediction = client.models.predictions.create(model=MODEL, **BODY)
         while prediction.status == "starting":
             prediction.reload()
         prediction.cancel()
@@ -260,9 +207,9 @@ def test_the_client_cancels():
 
 
 def test_the_client_reads_account_and_model():
-    with served() as sim:
-        assert sim.client().accounts.current().username == "simulator"
-        model = sim.client().models.get(MODEL)
+    with served() as sim, client_of(sim) as client:
+        assert client.accounts.current().username == "simulator"
+        model = client.models.get(MODEL)
         assert f"{model.owner}/{model.name}" == MODEL
         inputs = model.latest_version.openapi_schema["components"]["schemas"]["Input"]["properties"]
         assert "output_megapixels" in inputs
@@ -270,29 +217,7 @@ def test_the_client_reads_account_and_model():
 
 # The client beside the adapter
 
-
-def captured(use):
-    """The request that a client sends to a server that answers with a finished prediction."""
-    with scripted(answering(response(json.dumps(SUCCEEDED).encode(), "201 Created"))) as server:
-        use(server.url)
-    return server.requests[0]
-
-
-async def by_the_adapter(job):
-    with scripted(answering(response(json.dumps(SUCCEEDED).encode(), "201 Created"))) as server:
-        endpoint = job.endpoint.model_copy(update={"base_url": f"{server.url}/v1"})
-        clock = SystemClock()
-        connection = Transport(clock).connection()
-        try:
-            await connection.send(
-                connection.prepare(ADAPTER.build(Job(endpoint, job.request, job.key)), with_auth=True),
-                origin_ns=clock.now_ns(),
-            )
-        finally:
-            await connection.close()
-    return server.requests[0]
-
-
+FINISHED = json.dumps(SUCCEEDED).encode()
 INPUT = {
     "prompt": "a cat",
     "aspect_ratio": "1:1",
@@ -302,33 +227,38 @@ INPUT = {
     "disable_safety_checker": True,
 }
 ASKED = {"size": "1024x1024", "steps": None, "guidance": None, "format": "jpeg", "safety": False}
+WAYS = {
+    "held": ({}, 60),
+    "polled": ({"hold_s": 0}, None),
+    "pinned": ({"version": f"{MODEL}:abc", "hold_s": 7}, 7),
+}
+
+
+def sent_by_the_client(way, images):
+    """The request that the client sends, to a server that answers with a finished prediction."""
+    given = INPUT | ({"images": images} if images else {})
+    with scripted(answering(response(FINISHED, "201 Created"))) as server, client_of(server) as client:
+        create = client.predictions.create if way == "pinned" else client.models.predictions.create
+        target = {"version": f"{MODEL}:abc"} if way == "pinned" else {"model": MODEL}
+        create(**target, input=given, wait=WAYS[way][1], file_encoding_strategy="base64")
+    return server.requests[0]
 
 
 @pytest.mark.parametrize("mode", ["t2i", "edit"])
-@pytest.mark.parametrize("way", ["held", "polled", "pinned"])
+@pytest.mark.parametrize("way", WAYS)
 async def test_client_and_adapter_send_the_same(way, mode, tmp_path):
     source = tmp_path / SOURCE.name
     source.write_bytes(SOURCE.data)
-    options = {"held": {}, "polled": {"hold_s": 0}, "pinned": {"version": f"{MODEL}:abc", "hold_s": 7}}[way]
-
-    def use(url):
-        client = replicate.Client(api_token=KEY, base_url=url, trust_env=False)
-        with source.open("rb") as file:
-            given = INPUT | ({"images": [file]} if mode == "edit" else {})
-            create = client.predictions.create if way == "pinned" else client.models.predictions.create
-            target = {"version": f"{MODEL}:abc"} if way == "pinned" else {"model": MODEL}
-            wait = {"held": 60, "polled": None, "pinned": 7}[way]
-            create(**target, input=given, wait=wait, file_encoding_strategy="base64")
-
-    theirs = captured(use)
-    ours = await by_the_adapter(Job(make_endpoint(protocol="replicate", model=MODEL, options=options),
-                                    CASE.job(mode, **ASKED).request, CASE.job().key))  # fmt: skip
+    with source.open("rb") as file:
+        theirs = sent_by_the_client(way, [file] if mode == "edit" else [])
+    lab = make_endpoint(protocol="replicate", model=MODEL, options=WAYS[way][0])
+    ours = await sent_by_the_adapter(Job(lab, CASE.job(mode, **ASKED).request, CASE.job().key), FINISHED, "/v1")
     assert (ours.method, ours.path) == (theirs.method, theirs.path)
     for header in ("authorization", "content-type", "prefer", "cancel-after"):
         assert ours.headers.get(header) == theirs.headers.get(header), header
-    # Meant to differ: go_fast is told, so that it stays off whatever the model's default becomes.
-    assert ours.json["input"].pop("go_fast") is False
-    sent = {**ours.json, "input": {k: v for k, v in ours.json["input"].items() if k != "go_fast"}}
+    # Meant to differ: go_fast is told, so that it stays off whatever a model's default becomes.
+    sent = ours.json
+    assert sent["input"].pop("go_fast") is False
     assert sent == theirs.json
     assert {k: type(v) for k, v in sent["input"].items()} == {k: type(v) for k, v in theirs.json["input"].items()}
 
@@ -342,10 +272,8 @@ def validated(told):
 
 
 def test_every_state_of_a_prediction_is_as_published():
-    create = f"/v1/models/{MODEL}/predictions"
-    body = {"input": {"prompt": "x", "output_megapixels": "0.25"}}
-    with served(latency={"kind": "fixed", "ms": 300}, queue_ms=100) as sim:
-        status, headers, told = sim.call(create, body)
+    with served(latency={"kind": "fixed", "ms": 600}, queue_ms=100) as sim:
+        status, headers, told = sim.call(CREATE, BODY)
         assert (status, validated(told)["status"]) == (201, "starting")
         assert headers["location"] == told["urls"]["get"] == f"{sim.url}/v1/predictions/{told['id']}"
         assert "started_at" not in told
@@ -359,53 +287,67 @@ def test_every_state_of_a_prediction_is_as_published():
         assert told["status"] == "succeeded"
         assert set(told["metrics"]) == {"predict_time", "total_time"}
         assert told["created_at"] < told["started_at"] < told["completed_at"]
-        held = sim.call(create, body, Prefer="wait=5", **{"Cancel-After": "5m"})
-        assert (held[0], validated(held[2])["status"]) == (201, "succeeded")
-        assert held[2]["deadline"] > held[2]["completed_at"]
+        status, _, held = sim.call(CREATE, BODY, {"Prefer": "wait=5", "Cancel-After": "5m"})
+        assert (status, validated(held)["status"]) == (201, "succeeded")
+        assert held["deadline"] > held["completed_at"]
+
+
+def test_predictions_that_come_to_nothing_are_as_published():
     with served(failures={"start_timeout": 1}) as sim:
-        told = validated(sim.call(create, body, Prefer="wait")[2])
-        assert told["status"] == "aborted"
-        assert "started_at" not in told
+        told = validated(sim.call(CREATE, BODY, {"Prefer": "wait"})[2])
+        assert (told["status"], "started_at" in told) == ("aborted", False)
     with served(failures={"job_failed": 1}) as sim:
-        assert validated(sim.call(create, body, Prefer="wait")[2])["error"] == "CUDA out of memory"
-
-
-def test_what_is_canceled_before_it_ran_was_aborted():
+        assert validated(sim.call(CREATE, BODY, {"Prefer": "wait"})[2])["error"] == "CUDA out of memory"
     with served(queue_ms=60_000) as sim:
-        told = sim.call(f"/v1/models/{MODEL}/predictions", {"input": {"prompt": "x"}})[2]
+        told = sim.call(CREATE, BODY)[2]
         stopped = validated(sim.call(f"/v1/predictions/{told['id']}/cancel", {})[2])
         assert (stopped["status"], sim.tally.abandoned, sim.accounted()) == ("aborted", 1, True)
 
 
+def test_output_before_metrics_and_a_short_hold_are_as_published():
+    with served(quirks=["output_before_metrics"]) as sim:
+        status, _, told = sim.call(CREATE, BODY, {"Prefer": "wait"})
+        assert (status, validated(told)["status"], len(told["output"])) == (201, "processing", 1)
+        assert not {"metrics", "completed_at"} & set(told)
+    with served(quirks=["short_hold"], latency={"kind": "fixed", "ms": 300}) as sim:
+        status, _, told = sim.call(CREATE, BODY, {"Prefer": "wait"})
+        assert (status, validated(told)["status"], told["output"]) == (202, "processing", None)
+
+
 def test_refusals_are_problem_objects():
-    create = f"/v1/models/{MODEL}/predictions"
-    bodies = {400: b"{", 422: {"input": {"images": 3}}}
     with served() as sim:
-        for status, body in bodies.items():
-            code, headers, told = sim.call(create, body if status == 422 else "no object")
-            assert (code, headers["content-type"]) == (422, "application/problem+json")
+        for body in ("no object", {"input": {"images": 3}}, {}):
+            status, headers, told = sim.call(CREATE, body)
             jsonschema.validate(told, PROBLEM)
+            assert (status, headers["content-type"]) == (422, "application/problem+json")
             assert told["invalid_fields"]
-        assert sim.call("/v1/nothing")[0] == 404
-        assert sim.call(create)[0] == 405
-        short = sim.call(create, {"input": {"prompt": "x"}}, **{"Cancel-After": "1s"})
-        assert (short[0], short[2]["title"]) == (422, "Invalid Cancel-After")
+        status, _, told = sim.call(CREATE, content=b"{")
+        jsonschema.validate(told, PROBLEM)
+        assert (status, told["status"]) == (400, 400)
+        assert [sim.call(path)[0] for path in ("/v1/nothing", CREATE)] == [404, 405]
+        status, _, told = sim.call(CREATE, BODY, {"Cancel-After": "1s"})
+        assert (status, told["title"]) == (422, "Invalid Cancel-After")
+        assert dict(sim.tally.refusals) == {"invalid": 5}
         assert sim.accounted()
-    for fault, expected in {"payment": 402, "server_error": 500, "unavailable": 503, "rate_limited": 429}.items():
-        with served(failures={fault: 1}) as sim:
-            code, headers, told = sim.call(create, {"input": {"prompt": "x"}})
-            jsonschema.validate(told, PROBLEM)
-            assert (code, told["status"]) == (expected, expected)
-            assert ("retry-after" in headers) == (fault == "rate_limited")
-            assert sim.accounted()
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"), [("payment", 402), ("server_error", 500), ("unavailable", 503), ("rate_limited", 429)]
+)
+def test_spoiled_submissions_are_problem_objects(fault, expected):
+    with served(failures={fault: 1}) as sim:
+        status, headers, told = sim.call(CREATE, BODY)
+        jsonschema.validate(told, PROBLEM)
+        assert (status, told["status"]) == (expected, expected)
+        assert ("retry-after" in headers) == (fault == "rate_limited")
+        assert sim.accounted()
 
 
 def test_more_than_it_has_places_for_is_throttled():
-    create, body = f"/v1/models/{MODEL}/predictions", {"input": {"prompt": "x"}}
     with served(max_in_flight=1, latency={"kind": "fixed", "ms": 60_000}, quirks=["throttled_in_words"]) as sim:
-        first = sim.call(create, body)
-        code, headers, told = sim.call(create, body)
-        assert (first[0], code) == (201, 429)
+        first = sim.call(CREATE, BODY)
+        status, headers, told = sim.call(CREATE, BODY)
+        assert (first[0], status) == (201, 429)
         assert "retry-after" not in headers
         assert told["detail"] == "Request was throttled. Your rate limit resets in ~1s."
         assert dict(sim.tally.refusals) == {"capacity": 1}
@@ -417,34 +359,32 @@ def test_more_than_it_has_places_for_is_throttled():
 
 async def test_metrics_come_after_the_output_and_are_looked_up(tmp_path):
     with served(quirks=["output_before_metrics"]) as sim:
-        endpoint = sim.endpoint()
-        came = await attempted(endpoint, tmp_path)
+        job = job_at(sim)
+        came = await attempted(job, tmp_path)
         assert came.failure is None
         assert (came.timings.polls, set(came.server_ms), came.remarks) == (0, {"queue"}, ())
         assert came.sent_seed == 7
-        [lookup] = ADAPTER.lookups(endpoint, None, came.request_id)
-        told = sim.call(lookup.url.removeprefix(sim.url))[2]
-        found = ADAPTER.read_lookup(endpoint, Exchange(lookup, 200, {}, json.dumps(validated(told)).encode()))
-        assert found.server_ms["total"] > found.server_ms["predict"] >= 19
+        [lookup] = ADAPTER.lookups(job.endpoint, None, came.request_id)
+        found = ADAPTER.read_lookup(job.endpoint, answer_to(sim, lookup))
+        assert found.server_ms["total"] > found.server_ms["predict"] > 0
         assert found.server_ms["queue"] == pytest.approx(came.server_ms["queue"])
-        assert sim.client().run(MODEL, input={"prompt": "x", "output_megapixels": "0.25"})
 
 
 async def test_a_short_hold_is_polled_on_and_noted(tmp_path):
     with served(quirks=["short_hold"], latency={"kind": "fixed", "ms": 200}) as sim:
-        came = await attempted(sim.endpoint(), tmp_path)
+        came = await attempted(job_at(sim), tmp_path)
         assert came.failure is None
         assert came.timings.polls > 0
         assert came.remarks == ("the hold ended before the image was there",)
-        assert {"queue", "predict", "total"} == set(came.server_ms)
-        status, _, told = sim.call(f"/v1/models/{MODEL}/predictions", {"input": {"prompt": "x"}}, Prefer="wait")
-        assert (status, validated(told)["status"], told["output"]) == (202, "processing", None)
+        assert set(came.server_ms) == {"queue", "predict", "total"}
 
 
-async def test_a_deadline_of_the_hosts_own_ends_a_prediction(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.sim.replicate_app.deadline_s", lambda given: 0.1 if given == "5s" else None)
+async def test_a_deadline_that_the_host_keeps_to_ends_a_prediction(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr("harness.sim.replicate_app.deadline_s", lambda header: given.append(header) or 1)
     with served(latency={"kind": "fixed", "ms": 30_000}, queue_ms=0) as sim:
-        came = await attempted(sim.endpoint(options={"cancel_after_s": 5}), tmp_path)
+        came = await attempted(job_at(sim, options={"cancel_after_s": 30}), tmp_path)
+        assert given == ["30s"]
         assert came.failure.kind is FailureKind.CANCELED
         assert sim.accounted()
 
@@ -452,27 +392,26 @@ async def test_a_deadline_of_the_hosts_own_ends_a_prediction(tmp_path, monkeypat
 @pytest.mark.parametrize(("field", "kind"), [("output_megapixels", None), ("megapixels", FailureKind.WRONG_SIZE)])
 async def test_a_wrong_field_name_is_ignored_and_shows_in_the_pixels(field, kind, tmp_path):
     with served() as sim:
-        endpoint = sim.endpoint(options={"fields": {"megapixels": field}})
-        came = await attempted(endpoint, tmp_path)
+        job = job_at(sim, options={"fields": {"megapixels": field}})
+        came = await attempted(job, tmp_path)
         assert (came.failure and came.failure.kind) == kind
-        assert (came.images[0].width_px == 512) == (kind is None)
-        probe = ADAPTER.probe(endpoint, None)
-        told = sim.call(probe.url.removeprefix(sim.url))[2]
-        probed = ADAPTER.read_probe(endpoint, Exchange(probe, 200, {}, json.dumps(told).encode()))
+        assert came.images[0].width_px == (512 if kind is None else 1024)
+        probed = ADAPTER.read_probe(job.endpoint, answer_to(sim, ADAPTER.probe(job.endpoint, None)))
+        assert probed.may_use is True
         assert ("ignores megapixels" in probed.says) == (kind is not None)
 
 
 @pytest.mark.parametrize("size", ["512x512", "768x768", "1024x1024", "688x384", "832x1248", "1568x672"])
-async def test_every_nominal_size_is_what_the_simulator_rounds_it_to(size, tmp_path):
+async def test_what_the_simulator_makes_of_a_size_is_what_is_expected(size, tmp_path):
     with served() as sim:
-        came = await attempted(sim.endpoint(), tmp_path, size=size)
+        came = await attempted(job_at(sim, size=size), tmp_path)
         assert came.failure is None, came.failure
 
 
 async def test_an_edit_takes_the_shape_of_its_input(tmp_path):
     with served() as sim:
-        came = await attempted(sim.endpoint(), tmp_path, "edit", size="608x400", size_from="input",
-                               images=(SOURCE.model_copy(update={"data": png(600, 400)}),))  # fmt: skip
+        source = SOURCE.model_copy(update={"data": png(600, 400)})
+        came = await attempted(job_at(sim, "edit", size="608x400", size_from="input", images=(source,)), tmp_path)
         assert came.failure is None, came.failure
         assert came.sent_size == "match_input_image at 0.25 MP"
         assert (came.images[0].width_px, came.images[0].height_px) == (624, 416)
