@@ -43,12 +43,12 @@ def available() -> bool:
 
 def overview() -> pd.DataFrame:
     """One row a run, newest first; see `arena.store.queries.run_overview`."""
-    return _overview(_source())
+    return _overview(source())
 
 
 def run(run_id: str) -> Run:
     """A run with its plan and environment."""
-    return _run(_source(), run_id, version(run_id))
+    return _run(source(), run_id, version(run_id))
 
 
 def version(run_id: str) -> str:
@@ -62,27 +62,27 @@ def version(run_id: str) -> str:
 
 def outcomes(run_id: str) -> pd.DataFrame:
     """A run's attempts, with the columns of `arena.store.queries.OUTCOME_COLUMNS`."""
-    return _outcomes(_source(), run_id, version(run_id))
+    return _outcomes(source(), run_id, version(run_id))
 
 
 def summaries(run_id: str) -> list[EndpointSummary]:
     """A run's figures by endpoint."""
-    return _summaries(_source(), run_id, version(run_id))
+    return _summaries(source(), run_id, version(run_id))
 
 
 def prompts(run_id: str) -> dict[str, Prompt]:
     """A run's prompts by id, as they were sent."""
-    return _prompts(_source(), run_id)
+    return _prompts(source(), run_id)
 
 
 def calls(run_id: str, trial: int) -> pd.DataFrame:
     """The HTTP exchanges of one trial; see `arena.store.queries.calls`."""
-    return _calls(_source(), run_id, trial, version(run_id))
+    return _calls(source(), run_id, trial, version(run_id))
 
 
 def endpoints() -> list[str]:
     """Every endpoint of every run, in the order in which they first appeared, so that colours stay."""
-    return _endpoints(_source(), str(overview()["run_id"].iloc[:1].tolist()))
+    return _endpoints(source(), str(overview()["run_id"].iloc[:1].tolist()))
 
 
 def preview(sha256: str, side_px: int = MAX_SIDE_PX) -> bytes:
@@ -92,13 +92,13 @@ def preview(sha256: str, side_px: int = MAX_SIDE_PX) -> bytes:
 
 def file(run_id: str, table: export.Table, file_format: export.FileFormat) -> bytes:
     """A run's table as the bytes of a file, the same as `arena export` writes."""
-    with tempfile.TemporaryDirectory() as directory, _database(_source()).read() as connection:
+    with tempfile.TemporaryDirectory() as directory, _database(source()).read() as connection:
         path = Path(directory) / f"{table}.{file_format}"
         export.export(connection, table, run_id, file_format, path)
         return path.read_bytes()
 
 
-def _source() -> str:
+def source() -> str:
     """Names the database. A file that was deleted and made anew is another one, whatever connections still see."""
     settings = Settings()
     if settings.database_url is not None:
@@ -108,6 +108,11 @@ def _source() -> str:
     except OSError:
         return settings.url
     return f"{settings.url}#{status.st_dev}-{status.st_ino}"
+
+
+def database() -> Database:
+    """The store itself, for what is no mere reading; opened once for all sessions."""
+    return _database(source())
 
 
 def _close(database: Database) -> None:

@@ -143,6 +143,14 @@ class Ballots:
             expires_at=now + timedelta(seconds=self.house.expires_after_s),
         )
 
+    def battle(self, token: str) -> Battle:
+        """The stored pair of a token, for whoever makes its images; BallotError if there is none."""
+        with self._database.read() as connection:
+            held = battles.standing(connection, _hash(token))
+        if held is None:
+            raise BallotError("this ballot does not exist; the next pair is a new one")
+        return held.battle
+
     def show(self, token: str, voter_id: str) -> None:
         """Note that a pair is on the voter's screen now; the least dwell counts from here."""
         with self._database.write() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from arena.domain.plan import Plan
 from arena.domain.request import Mode
 from arena.store.runs import ATTEMPT, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL, insert_ignore
 from arena.store.schema import METADATA
+from arena.units import NANO_USD_PER_USD, ms_from_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -335,6 +337,37 @@ def votes_since(
     return int(connection.execute(query).scalar_one())
 
 
+def votes_standing(connection: Connection, voter_id: str) -> int:
+    """How many votes of a voter count, or would if they were not in quarantine."""
+    mine = (VOTE.c.voter_id == voter_id) & VOTE.c.undone_at.is_(None)
+    return int(connection.execute(sa.select(sa.func.count()).select_from(VOTE).where(mine)).scalar_one())
+
+
+def cost_and_time(connection: Connection, attempt_id: int | None) -> tuple[float | None, float | None]:
+    """What an attempt cost in dollars and how long it took in milliseconds, as far as that is known."""
+    columns = (ATTEMPT.c.cost_nano_usd, ATTEMPT.c.last_image_byte_ns)
+    row = connection.execute(sa.select(*columns).where(ATTEMPT.c.id == attempt_id)).first()
+    if row is None:
+        return None, None
+    cost = None if row.cost_nano_usd is None else row.cost_nano_usd / NANO_USD_PER_USD
+    return cost, ms_from_ns(row.last_image_byte_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPrompt:
+    """What of a prompt is shown with a pair."""
+
+    text: str
+    sources: tuple[str, ...]
+
+
+def prompt_shown(connection: Connection, prompt_id: str, sha256: str) -> ShownPrompt:
+    """The text of a prompt and the names of its input images."""
+    same = (PROMPT.c.id == prompt_id) & (PROMPT.c.sha256 == sha256)
+    row = connection.execute(sa.select(PROMPT.c.text, PROMPT.c.sources_json).where(same)).one()
+    return ShownPrompt(row.text, tuple(json.loads(row.sources_json)))
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a voter has been shown: pairs of contenders in a cell, and images whose maker was revealed."""
@@ -434,6 +467,11 @@ def competition_rows(connection: Connection, *, simulated: bool) -> list[dict[st
         .order_by(votes.desc(), sides.c.prompt_id)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def voted_categories(connection: Connection) -> list[str]:
+    """Every category in which a vote was cast, in alphabetical order."""
+    return list(connection.execute(sa.select(VOTE.c.category).distinct().order_by(VOTE.c.category)).scalars())
 
 
 def quarantine(connection: Connection, vote_ids: Iterable[int], reason: str | None) -> int:
