@@ -111,3 +111,8 @@ def utc(moment: datetime) -> str:
 def size(size_bytes: float) -> str:
     """`304 kB`, `1.2 MB`."""
     return f"{size_bytes / 1000:.0f} kB" if size_bytes < 1_000_000 else f"{size_bytes / 1_000_000:.1f} MB"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 vote`, `12,000 votes`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

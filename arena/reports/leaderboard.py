@@ -26,6 +26,8 @@ ANCHOR_ELO = 1000.0
 """The mean of the contenders of a board."""
 PROVISIONAL_HALF_WIDTH_ELO = 100.0
 """A contender whose interval is wider than this to either side is listed, and is not ranked."""
+LEAST_FOR_DESIGN_EFFECT = 100
+"""With fewer votes, what they are worth is itself a guess."""
 GroupBy = Literal["endpoint", "family", "provider"]
 
 _FACTS = np.dtype(
@@ -164,7 +166,8 @@ def rate(votes: Votes, board: Board, everybody: Sequence[Contender] = (), start:
     n = len(votes.contenders)
     half = precise.half_widths_elo(n) if n else np.zeros(0)
     rows = _rows(votes, fitted, half, linked, is_better, everybody, board)
-    design = precise.design_effect(n) if n and len(votes) else float("nan")
+    enough = len(votes) >= LEAST_FOR_DESIGN_EFFECT and precise.freedom > 1
+    design = precise.design_effect(n) if n and enough else float("nan")
     side_se = float(np.sqrt(precise.covariance[n, n]))
     return Leaderboard(
         board=board,

@@ -40,7 +40,8 @@ with guarded():
         st.page_link("app_pages/vote.py", label="Vote", icon=":material/how_to_vote:")
     else:
         st.caption(
-            f"{board.votes:,} votes on {board.prompts} prompts by {board.voters} voters · mean of the board 1000 · "
+            f"{fmt.count(board.votes, 'vote')} on {fmt.count(board.prompts, 'prompt')} by "
+            f"{fmt.count(board.voters, 'voter')} · mean of the board 1000 · "
             "95 % intervals; a higher Elo is better"
         )
         for warning in board.warnings:

@@ -14,9 +14,9 @@ from dashboards import format as fmt
 from dashboards.guard import guarded
 
 CHOICES: tuple[tuple[Verdict, str, str, Literal["primary", "secondary"]], ...] = (
-    (Verdict.LEFT, "Left is better", "Left", "primary"),
+    (Verdict.LEFT, "Left", "Left", "primary"),
     (Verdict.TIE, "Tie", "Down", "secondary"),
-    (Verdict.RIGHT, "Right is better", "Right", "primary"),
+    (Verdict.RIGHT, "Right", "Right", "primary"),
 )
 MORE = (
     (Verdict.BOTH_GOOD, "Both good", "G"),
@@ -76,6 +76,19 @@ def sources(names: tuple[str, ...]) -> None:
             st.image(catalog.source_path(name).read_bytes(), width=180, alt=f"Input image {number}")
 
 
+def buttons(token: str) -> None:
+    """At the bottom of the window, always in the same place, whatever the images are."""
+    with st.bottom:
+        with st.container(horizontal=True, gap="small"):
+            for verdict, label, key, kind in CHOICES:
+                st.button(label, key=verdict.value, shortcut=key, type=kind, width="stretch", on_click=vote,
+                          args=(token, verdict))  # fmt: skip
+        with st.container(horizontal=True, gap="small"):
+            for verdict, label, key in MORE:
+                st.button(label, key=verdict.value, shortcut=key, type="tertiary", width="stretch", on_click=vote,
+                          args=(token, verdict))  # fmt: skip
+
+
 @st.fragment
 def pair(simulated: bool) -> None:
     """The pair, the buttons, and what became of the last one."""
@@ -94,14 +107,7 @@ def pair(simulated: bool) -> None:
     for column, image, side in zip(st.columns(2), (showing.left, showing.right), ("Left", "Right"), strict=True):
         with column:
             st.image(image, output_format="JPEG", width="stretch", alt=f"{side} image")
-    for column, (verdict, label, key, kind) in zip(st.columns(3), CHOICES, strict=True):
-        with column:
-            st.button(label, key=verdict.value, shortcut=key, type=kind, width="stretch", on_click=vote,
-                      args=(showing.token, verdict))  # fmt: skip
-    for column, (verdict, label, key) in zip(st.columns(3), MORE, strict=True):
-        with column:
-            st.button(label, key=verdict.value, shortcut=key, type="tertiary", width="stretch", on_click=vote,
-                      args=(showing.token, verdict))  # fmt: skip
+    buttons(showing.token)
 
 
 with guarded():
