@@ -78,15 +78,19 @@ class Fit:
         return np.asarray(cho_solve(cho_factor(self.curvature), np.eye(len(self.curvature))))
 
 
-def fit(counts: NDArray[np.float64], model: Model | None = None, start: Fit | None = None) -> Fit:
+def fit(
+    counts: NDArray[np.float64], model: Model | None = None, start: Fit | None = None, towards: Array | None = None
+) -> Fit:
     """Fit a model to counts by left, right and result, shape (n, n, 3); `start` is where Newton's steps begin.
 
-    The result depends on the counts alone, to within the tolerance of 1e-11 logits.
+    `towards` are skills in logits around which the prior lies instead of around 0: that is how a board of few votes is
+    pooled partially with a larger one. The result depends on counts and prior alone, to within 1e-11 logits.
     """
     model = model or Model()
     cells = _prepared(counts, model)
     n = len(counts)
-    fitted = _Fitted(n, side=model.side, tie=model.ties == "davidson" and bool(cells[2].sum()))
+    centre = np.zeros(n) if towards is None else towards - towards.sum() / max(n, 1)
+    fitted = _Fitted(n, centre, side=model.side, tie=model.ties == "davidson" and bool(cells[2].sum()))
     x = np.zeros(n + 2) if start is None else start.parameters.copy()
     if not fitted.tie:
         x[-1] = TIE_FLOOR
@@ -104,9 +108,10 @@ def fit(counts: NDArray[np.float64], model: Model | None = None, start: Fit | No
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    """Which of the parameters beside the skills are free."""
+    """Where the prior of the skills lies, and which of the other parameters are free."""
 
     n: int
+    centre: Array
     side: bool
     tie: bool
 
@@ -145,7 +150,9 @@ def even_inverse(fitted: Fit, counts: NDArray[np.float64]) -> Array:
     """The inverse curvature if all contenders were equal, shape (n + 2, n + 2): no votes of that number tell more."""
     n = len(fitted.theta)
     x = np.concatenate((np.zeros(n + 1), [fitted.tie]))
-    free = _Fitted(n, side=fitted.model.side, tie=fitted.model.ties == "davidson" and fitted.tie > TIE_FLOOR)
+    free = _Fitted(
+        n, np.zeros(n), side=fitted.model.side, tie=fitted.model.ties == "davidson" and fitted.tie > TIE_FLOOR
+    )
     _, _, curvature = _posterior(x, _prepared(counts, fitted.model), fitted.model, free)
     return np.asarray(cho_solve(cho_factor(curvature), np.eye(n + 2)))
 
@@ -185,8 +192,9 @@ def _with_prior(
 ) -> tuple[float, Array, Array]:
     """Add the prior; hold what is not fitted where it is, and the mean of the skills at 0."""
     n, theta = fitted.n, x[: fitted.n]
-    value -= model.precision * float(theta @ theta) / 2
-    slope[:n] -= model.precision * theta
+    off = theta - fitted.centre
+    value -= model.precision * float(off @ off) / 2
+    slope[:n] -= model.precision * off
     curvature[:n, :n] += model.precision * np.eye(n)
     if model.precision == 0:  # the likelihood knows differences only
         value -= float(theta.sum()) ** 2 / (2 * n)

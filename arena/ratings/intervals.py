@@ -83,6 +83,15 @@ def precision(fitted: Fit, votes: Votes) -> Precision:
     return Precision(covariance, bread @ everything @ bread.T, prompts, voters, max(0, freedom), scope)
 
 
+def vote_scores(fitted: Fit, votes: Votes) -> tuple[Array, NDArray[np.int64]]:
+    """The gradient of each vote's log likelihood: four entries a vote, and which parameters they belong to; (m, 4)."""
+    left, right, slope, tied = _Scores(fitted, votes).entries(None)
+    n = len(votes.contenders)
+    side = float(fitted.model.side)
+    columns = np.column_stack((left, right, np.full_like(left, n), np.full_like(left, n + 1)))
+    return np.column_stack((slope, -slope, side * slope, tied)), columns
+
+
 class _Scores:
     """The gradients of the votes' log likelihoods, which depend on pair and result alone, and their sums by cluster."""
 
@@ -119,7 +128,7 @@ class _Scores:
             meat = meat + self._sparse(inner, int(inner_sizes.size), shared)
         return meat * correction
 
-    def _entries(self, chosen: NDArray[np.bool_] | None) -> tuple[NDArray[np.int64], NDArray[np.int64], Array, Array]:
+    def entries(self, chosen: NDArray[np.bool_] | None) -> tuple[NDArray[np.int64], NDArray[np.int64], Array, Array]:
         """Left, right, and the weighted slopes in eta and in the tie parameter, of the chosen votes."""
         votes = self._votes
         take = slice(None) if chosen is None else chosen
@@ -128,7 +137,7 @@ class _Scores:
 
     def _summed(self, groups: NDArray[np.int64], count: int, chosen: NDArray[np.bool_] | None) -> Array:
         """Scores by cluster, shape (count, n + 2)."""
-        left, right, slope, tied = self._entries(chosen)
+        left, right, slope, tied = self.entries(chosen)
         cells, size = count * self._n, (count, self._n)
         summed = np.empty((count, self._size))
         summed[:, : self._n] = np.bincount(groups * self._n + left, slope, cells).reshape(size)
@@ -138,7 +147,7 @@ class _Scores:
         return summed
 
     def _sparse(self, groups: NDArray[np.int64], count: int, chosen: NDArray[np.bool_]) -> Array:
-        left, right, slope, tied = self._entries(chosen)
+        left, right, slope, tied = self.entries(chosen)
         n = self._n
         columns = np.concatenate((left, right, np.full_like(left, n), np.full_like(left, n + 1)))
         values = np.concatenate((slope, -slope, self._side * slope, tied))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from arena.errors import UnknownNameError
-from arena.reports.leaderboard import Board, Leaderboard, columns, rate
+from arena.reports.leaderboard import Board, Leaderboard, columns, leaderboard, rate
 from arena.store.battles import competition_facts, competition_rows, contenders
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ def overview(connection: Connection, *, simulated: bool = False) -> list[dict[st
 
 
 def competition(connection: Connection, prompt_id: str, *, simulated: bool = False) -> Leaderboard:
-    """The board of one prompt; its intervals speak of this prompt and of no other. UnknownNameError without votes."""
+    """The board of one prompt, pooled partially with the whole board: few votes leave a rating near the overall one.
+
+    Its intervals speak of this prompt and of no other. UnknownNameError without votes.
+    """
     known = [row["prompt_id"] for row in competition_rows(connection, simulated=simulated)]
     if prompt_id not in known:
         raise UnknownNameError("competition", prompt_id, known, "competitions")
@@ -28,4 +31,5 @@ def competition(connection: Connection, prompt_id: str, *, simulated: bool = Fal
     votes = columns(raw, everybody, board)
     taking_part = {votes.contenders[i] for i in (*votes.left, *votes.right)}
     entrants = [c for c in everybody if c.endpoint_id in taking_part]
-    return rate(columns(raw, entrants, board), board, entrants)
+    overall = {row.entrant: row.elo for row in leaderboard(connection, board).rows}
+    return rate(columns(raw, entrants, board), board, entrants, towards=overall)

@@ -28,6 +28,8 @@ PROVISIONAL_HALF_WIDTH_ELO = 100.0
 """A contender whose interval is wider than this to either side is listed, and is not ranked."""
 LEAST_FOR_DESIGN_EFFECT = 100
 """With fewer votes, what they are worth is itself a guess."""
+PROMPT_SD_ELO = 100.0
+"""How far a contender's skill on one prompt usually lies from its skill overall."""
 GroupBy = Literal["endpoint", "family", "provider"]
 
 _FACTS = np.dtype(
@@ -111,6 +113,8 @@ class Leaderboard:
     fitted: Fit = field(repr=False)
     precise: Precision = field(repr=False)
     columns: Votes = field(repr=False)
+    voter_keys: np.ndarray[Any, np.dtype[np.int64]] = field(repr=False)
+    """What stands for each voter of `columns` in the database."""
 
     def compare(self, a: str, b: str) -> Contrast:
         """The difference of two entrants with its own interval; KeyError if one is not on the board."""
@@ -124,12 +128,19 @@ def leaderboard(connection: Connection, board: Board | None = None, start: Fit |
     everybody = [c for c in contenders(connection) if c.simulated == board.simulated]
     kind = VoterKind.JUDGE if board.judges else VoterKind.HUMAN
     raw = facts(connection, simulated=board.simulated, kind=kind, mode=board.mode, category=board.category)
-    votes = columns(raw, everybody, board)
-    return rate(votes, board, everybody, start)
+    votes, keys = _read(raw, everybody, board)
+    return rate(votes, board, everybody, start, voter_keys=keys)
 
 
 def columns(raw: bytes, everybody: Sequence[Contender], board: Board) -> Votes:
     """The votes of a board as columns; entrants in alphabetical order."""
+    return _read(raw, everybody, board)[0]
+
+
+def _read(
+    raw: bytes, everybody: Sequence[Contender], board: Board
+) -> tuple[Votes, np.ndarray[Any, np.dtype[np.int64]]]:
+    """The same, with the keys of the voters."""
     table = np.frombuffer(raw, dtype=_FACTS)
     taking_part = [c for c in everybody if board.of_family in {None, c.family}]
     names = sorted({_entrant(c, board) for c in taking_part})
@@ -140,8 +151,8 @@ def columns(raw: bytes, everybody: Sequence[Contender], board: Board) -> Votes:
     left, right = of_contender[table["left"]], of_contender[table["right"]]
     counted = (left >= 0) & (right >= 0) & (left != right)
     table, left, right = table[counted], left[counted], right[counted]
-    prompt, voter = (_numbered(table[name]) for name in ("prompt", "voter"))
-    return Votes(tuple(names), left, right, _RESULT[table["verdict"]], prompt, voter)
+    (prompt, _), (voter, keys) = (_numbered(table[name]) for name in ("prompt", "voter"))
+    return Votes(tuple(names), left, right, _RESULT[table["verdict"]], prompt, voter), keys
 
 
 def _entrant(contender: Contender, board: Board) -> str:
@@ -149,17 +160,34 @@ def _entrant(contender: Contender, board: Board) -> str:
     return by[board.group_by]
 
 
-def _numbered(keys: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Keys as 0 … c - 1."""
+def _numbered(
+    keys: np.ndarray[Any, np.dtype[np.int64]],
+) -> tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.int64]]]:
+    """Keys as 0 … c - 1, in the order in which they first occur, and the keys themselves."""
     import pandas as pd
 
-    return np.asarray(pd.factorize(keys)[0], dtype=np.int64)  # hashes instead of sorting: a third of the time
+    numbers, known = pd.factorize(keys)  # hashes instead of sorting: a third of the time
+    return np.asarray(numbers, dtype=np.int64), np.asarray(known, dtype=np.int64)
 
 
-def rate(votes: Votes, board: Board, everybody: Sequence[Contender] = (), start: Fit | None = None) -> Leaderboard:
-    """Fit, intervals, tiers and everything that is to be said with them."""
+def rate(
+    votes: Votes,
+    board: Board,
+    everybody: Sequence[Contender] = (),
+    start: Fit | None = None,
+    towards: dict[str, float] | None = None,
+    voter_keys: np.ndarray[Any, np.dtype[np.int64]] | None = None,
+) -> Leaderboard:
+    """Fit, intervals, tiers and everything that is to be said with them.
+
+    `towards` are Elo ratings of a larger board, with which this one is pooled partially.
+    """
     counts = votes.counts()
-    fitted = fit(counts, Model(), start)
+    if towards is None:
+        fitted = fit(counts, Model(), start)
+    else:
+        centre = np.array([towards.get(name, ANCHOR_ELO) for name in votes.contenders]) / ELO_PER_LOGIT
+        fitted = fit(counts, Model(prior_sd_elo=PROMPT_SD_ELO), start, centre)
     precise = precision(fitted, votes)
     linked = connectivity(counts)
     is_better = better(fitted, precise, linked.comparable)
@@ -184,6 +212,7 @@ def rate(votes: Votes, board: Board, everybody: Sequence[Contender] = (), start:
         fitted=fitted,
         precise=precise,
         columns=votes,
+        voter_keys=np.zeros(0, np.int64) if voter_keys is None else voter_keys,
     )
 
 

@@ -469,6 +469,11 @@ def competition_rows(connection: Connection, *, simulated: bool) -> list[dict[st
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def voters_by_key(connection: Connection) -> dict[int, str]:
+    """The pseudonyms of all voters by the numbers that stand for them in `facts`."""
+    return {key_of(name): name for name in connection.execute(sa.select(VOTER.c.id)).scalars()}
+
+
 def voted_categories(connection: Connection) -> list[str]:
     """Every category in which a vote was cast, in alphabetical order."""
     return list(connection.execute(sa.select(VOTE.c.category).distinct().order_by(VOTE.c.category)).scalars())

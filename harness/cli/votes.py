@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from harness.cli import console
-from harness.cli.console import say
+from harness.cli.console import Json, print_json, say
+from harness.cli.console import out as out_console
 from harness.cli.export import Format
 
 cli = typer.Typer(
@@ -52,3 +53,41 @@ def import_votes(
     with open_database(settings, create=True).write() as connection:
         count = imported(connection, rows)
     say(f"{count} votes read; next: arena leaderboard")
+
+
+@cli.command()
+def influence(
+    *,
+    simulated: Annotated[bool, typer.Option("--simulated", help="The board of simulated contenders.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show how few votes would change who is first, and which voters move the gap most."""
+    from arena.reports.influence import influence as found_in
+    from arena.reports.leaderboard import Board, leaderboard
+    from arena.store.engine import open_database
+
+    with open_database(console.settings()).read() as connection:
+        found = found_in(connection, leaderboard(connection, Board(simulated=simulated)))
+    if as_json:
+        print_json(found)
+        return
+    screen = out_console()
+    if found is None:
+        screen.print("nobody can be first yet; next: arena app, then Vote")
+        return
+    gap = f"{found['first']} is {found['gap_elo']:.0f} Elo ahead of {found['second']}"
+    few = found["votes_that_would_change_it"]
+    hangs = (
+        "no small set of votes was found that would change that"
+        if few is None
+        else (f"leaving out {few} votes ({found['share_of_votes'] * 100:.2g} %) would put another one first")
+    )
+    screen.print(f"{gap}; {hangs}")
+    from rich.table import Table
+
+    table = Table(title="voters who move that gap most", title_justify="left", pad_edge=False, header_style="bold")
+    for name in ("voter", "votes", "moves the gap by"):
+        table.add_column(name, justify="left" if name == "voter" else "right")
+    for row in found["voters"]:
+        table.add_row(row["voter"], str(row["votes"]), f"{row['moves_gap_elo']:+.1f} Elo")
+    screen.print(table)
