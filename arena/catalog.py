@@ -47,9 +47,9 @@ class Catalog:
     def endpoints(self) -> dict[str, Endpoint]:
         """Every known endpoint by id; one's own definitions win over shipped ones."""
         found: dict[str, Endpoint] = {}
-        for path in self._files("endpoints.toml"):
+        for path in self._files():
             entries = read_tables(path)["endpoint"]
-            ids = [str(entry.get("id")) for entry in entries]
+            ids = [str(entry["id"]) for entry in entries if "id" in entry]
             _refuse_duplicates(path, "endpoint", ids)
             for entry in entries:
                 if isinstance(entry.get("base_url"), str):
@@ -73,12 +73,20 @@ class Catalog:
         return list(chosen.values())
 
     def prices(self) -> PriceBook:
-        """The price book: every dated card."""
-        cards: list[PriceCard] = []
-        for path in self._files("prices.toml"):
-            entries = read_tables(path)["price"]
-            cards += [parse(PriceCard, e, f"{path}: price of {e.get('endpoint')}") for e in entries]
-        return PriceBook(cards)
+        """The price book: every dated card. One's own cards of an endpoint replace all shipped ones of it."""
+        known, found = self.endpoints(), dict[str, list[PriceCard]]()
+        for root in self._roots:
+            here: dict[str, list[PriceCard]] = {}
+            for path in _data_files(root):
+                for entry in read_tables(path)["price"]:
+                    card = parse(PriceCard, entry, f"{path}: price of {entry.get('endpoint')}")
+                    if card.endpoint not in known:
+                        raise UnknownNameError("endpoint", card.endpoint, known, f"{path}: price")
+                    if any(c.from_date == card.from_date for c in here.get(card.endpoint, [])):
+                        raise ConfigError(f"{path}: {card.endpoint} has two prices from {card.from_date}; keep one")
+                    here.setdefault(card.endpoint, []).append(card)
+            found = here | found
+        return PriceBook(card for cards in found.values() for card in cards)
 
     # -- prompts ------------------------------------------------------------------------------------------------------
 
@@ -145,8 +153,8 @@ class Catalog:
 
     # -- internals ----------------------------------------------------------------------------------------------------
 
-    def _files(self, name: str) -> list[Path]:
-        return [path for root in self._roots for path in (root / name, *vendor_files(root)) if path.is_file()]
+    def _files(self) -> list[Path]:
+        return [path for root in self._roots for path in _data_files(root)]
 
     def _expand(self, text: str, path: Path) -> str:
         """`${NAME}` and `${NAME:-default}` from the environment, so that a host can differ between machines."""
@@ -222,6 +230,11 @@ def _fields(model: type[BaseModel], parents: list[str | int]) -> list[str]:
 def _flatten(annotation: Any) -> list[Any]:
     inner = getattr(annotation, "__args__", ())
     return [annotation, *(a for i in inner for a in _flatten(i))]
+
+
+def _data_files(root: Path) -> list[Path]:
+    """Every file of a data directory that may hold endpoints and prices."""
+    return [p for p in (root / "endpoints.toml", root / "prices.toml", *vendor_files(root)) if p.is_file()]
 
 
 def vendor_files(root: Path) -> list[Path]:

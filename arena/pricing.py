@@ -14,11 +14,14 @@ from pydantic import Field, model_validator
 from arena.domain.base import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from arena.domain.request import GenerationRequest
 
 PIXELS_PER_MP = {"decimal": 1_000_000, "binary": 1_048_576}
+
+
+AMOUNTS = frozenset({"per_image_usd", "first_mp_usd", "per_mp_usd", "per_input_mp_usd", "per_second_usd"})
 
 
 class PriceCard(Value):
@@ -47,18 +50,31 @@ class PriceCard(Value):
     confidence: Literal["high", "medium", "low", "simulated"]
 
     @model_validator(mode="after")
+    def _charges_something(self) -> Self:
+        if not AMOUNTS & self.model_fields_set:
+            raise ValueError(f"names no amount; give one of {', '.join(sorted(AMOUNTS))} (0 if it is free)")
+        return self
+
+    @model_validator(mode="after")
     def _seconds_are_bounded(self) -> Self:
         if self.per_second_usd and self.most_seconds is None:
             raise ValueError("`per_second_usd` needs `most_seconds`, or no budget could be kept to")
         return self
 
-    def cost_usd(self, request: GenerationRequest, server_ms: Mapping[str, float] | None = None) -> Decimal:
+    def cost_usd(
+        self,
+        request: GenerationRequest,
+        server_ms: Mapping[str, float] | None = None,
+        pixels: Sequence[int] | None = None,
+    ) -> Decimal:
         """Dollars for a request in which every image is delivered.
 
-        `server_ms` are the server's own timings once they are known; without them the seconds count in full.
+        `server_ms` are the server's own timings once they are known; without them the seconds count in full. `pixels`
+        are those of each image that is made, where that is known to differ from what was asked for.
         """
         inputs = sum((self.megapixels(_pixels(image.data)) for image in request.images), Decimal(0))
-        images = request.n * (self.per_image_usd + self._output_usd(self.megapixels(request.size.pixels)))
+        made = [request.size.pixels] * request.n if pixels is None else pixels
+        images = sum((self.per_image_usd + self._output_usd(self.megapixels(p)) for p in made), Decimal(0))
         return images + self.per_input_mp_usd * inputs + self._compute_usd(server_ms or {})
 
     def megapixels(self, pixels: int) -> Decimal:

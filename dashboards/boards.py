@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -13,6 +14,9 @@ from arena.store import battles
 from dashboards import data
 from dashboards import format as fmt
 from dashboards.charts import FRAME_PX, MIN_PX, ROW_PX, Chart
+
+if TYPE_CHECKING:
+    from arena.reports.board_rows import Row
 
 BOARD_S = 5
 
@@ -41,8 +45,8 @@ def table(shown: Leaderboard) -> pd.DataFrame:
         {
             "Tier": str(row.tier or fmt.DASH),
             "Entrant": f"**{fmt.markdown(row.entrant)}**" if not row.provisional else fmt.markdown(row.entrant),
-            "Elo": f"{row.elo:.0f}",
-            "95 % interval": fmt.DASH if row.low is None else fmt.markdown(f"{row.low:.0f}–{row.high:.0f}"),
+            "Elo": fmt.DASH if row.elo is None else f"{row.elo:.0f}",
+            "95 % interval": _interval(row),
             "Rank": fmt.DASH if row.rank_best is None else fmt.markdown(f"{row.rank_best}–{row.rank_worst}"),
             "Votes": str(row.votes),
             "Win rate": fmt.DASH if row.win_rate is None else f"{row.win_rate:.0%}",
@@ -53,11 +57,23 @@ def table(shown: Leaderboard) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _interval(row: Row) -> str:
+    """`980–1040`, or which side of it is open."""
+    if row.low is None and row.high is None:
+        return fmt.DASH
+    low, high = (fmt.DASH if end is None else f"{end:.0f}" for end in (row.low, row.high))
+    return fmt.markdown(f"from {low}" if row.high is None else f"up to {high}" if row.low is None else f"{low}–{high}")
+
+
+def _half(row: Row) -> float:
+    return 0.0 if row.high is None or row.elo is None else row.high - row.elo
+
+
 def chart(shown: Leaderboard) -> Chart:
     """Ratings with their intervals, best on top; provisional ones grey."""
     colours = fmt.colours(data.endpoints())
     figure = go.Figure()
-    known = [row for row in shown.rows if row.low is not None and row.high is not None]
+    known = [row for row in shown.rows if row.elo is not None and row.low is not None and row.high is not None]
     for place, row in enumerate(known):
         colour = "#8A8F98" if row.provisional else fmt.colour(colours, row.entrant)
         figure.add_trace(
@@ -66,7 +82,7 @@ def chart(shown: Leaderboard) -> Chart:
                 y=[place],
                 mode="markers",
                 marker={"size": 11, "color": colour},
-                error_x={"type": "data", "array": [(row.high or 0) - row.elo], "color": colour, "thickness": 1.5},
+                error_x={"type": "data", "array": [_half(row)], "color": colour, "thickness": 1.5},
                 name=row.entrant,
                 hovertemplate=f"{row.entrant}<br>%{{x:.0f}} [{row.low:.0f}, {row.high:.0f}]<extra></extra>",
                 showlegend=False,

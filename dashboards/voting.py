@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 
 from arena.battles.ballots import Ballots, Receipt
@@ -194,11 +195,13 @@ def _outlook(source: str, simulated: bool, moment: int) -> Outlook:
 
 def outlook_of(board: Leaderboard, names: list[str]) -> Outlook:
     """A board's skills and errors in another order of its entrants."""
+    found = Outlook.blank(len(names))
     place = {name: i for i, name in enumerate(board.columns.contenders)}
-    order = [place[name] for name in names]
-    counts = board.columns.counts()
-    played = counts.sum(axis=(1, 2)) + counts.sum(axis=(0, 2))
-    return Outlook(played[order], board.fitted.theta[order], errors_in_logits(board)[order][:, order])
+    here = [i for i, name in enumerate(names) if name in place]
+    there = [place[names[i]] for i in here]
+    found.votes[here], found.theta[here] = board.columns.played()[there], board.fitted.theta[there]
+    found.errors[np.ix_(here, here)] = errors_in_logits(board)[np.ix_(there, there)]
+    return found
 
 
 @st.cache_data(ttl=600, max_entries=500, show_spinner=False)

@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from arena.domain.endpoint import is_loopback
+
 if TYPE_CHECKING:
     from arena.domain.endpoint import Endpoint
 
@@ -20,7 +22,7 @@ def belongs_to(endpoint: Endpoint, url: str) -> bool:
     if origin is None or own is None:
         return False
     scheme, host, port = origin
-    safe = scheme == "https" or host == "localhost" or host.startswith("127.")
+    safe = scheme == "https" or (scheme == "http" and is_loopback(host))
     return origin == own or (safe and any(_names(pattern, host, port, scheme) for pattern in endpoint.key_hosts))
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harness.providers.base import FilePart, SecretHeader, WireCall
 
 REDACTED = "•••"
+SCHEMES = frozenset({"Bearer", "Key", "Token", "Basic"})
 LONG_CHARACTERS = 160
 
 
@@ -58,9 +59,9 @@ def shortened(value: JsonValue) -> JsonValue:
 
 
 def _redacted(auth: SecretHeader) -> str:
-    """The scheme before the key, such as `Bearer`, is no secret."""
+    """The scheme before the key is no secret, where the header is one that has a scheme; everything else is."""
     scheme, space, _ = auth.value.get_secret_value().partition(" ")
-    return f"{scheme} {REDACTED}" if space else REDACTED
+    return f"{scheme} {REDACTED}" if space and scheme in SCHEMES else REDACTED
 
 
 def _parts(body: FormBody) -> list[JsonValue]:

@@ -259,7 +259,7 @@ class _Steps:
             if call.purpose is CallPurpose.SUBMIT:
                 self.connected_ns = self._since(sent.marks.connected_ns)
                 self.accepted_ns = self._since(sent.marks.headers_ns)
-            raise _Failed(_of_download(sent.failure) if call.purpose is CallPurpose.DOWNLOAD else sent.failure)
+            raise _Failed(_of_call(call.purpose, sent.failure))
         self.simulated = self.simulated or SIMULATED_HEADER in sent.exchange.headers
         return sent
 
@@ -345,8 +345,18 @@ def _bad_response(message: str) -> Failure:
     return Failure(kind=FailureKind.BAD_RESPONSE, message=clean_message(message))
 
 
+def _of_call(purpose: CallPurpose, failure: Failure) -> Failure:
+    """What a broken call means: an image that was made and cannot be fetched is another thing than a silent server."""
+    if purpose is CallPurpose.DOWNLOAD:
+        return _of_download(failure)
+    if purpose is not CallPurpose.SUBMIT and failure.kind is FailureKind.DNS:
+        # The provider itself named this host; that its name does not resolve is not our doing.
+        return failure.model_copy(update={"kind": FailureKind.NETWORK, "message": f"dns: {failure.message}"})
+    return failure
+
+
 def _of_download(failure: Failure) -> Failure:
-    """The image was made and could not be fetched, which is another thing than a server that does not answer."""
+    """The image was made and could not be fetched."""
     message = clean_message(f"{failure.kind}: {failure.message}")
     return Failure(kind=FailureKind.DOWNLOAD, message=message, http_status=failure.http_status)
 

@@ -6,6 +6,7 @@ failure: what was measured stands without it, and `arena runs lookup` asks again
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from arena.store.runs import NamedAttempt
     from harness.clock import Clock
     from harness.plan import Target
-    from harness.providers.base import WireCall
+    from harness.providers.base import Exchange, WireCall
     from harness.transport import Connection
 
+LOG = logging.getLogger(__name__)
 ASKING = 4
 ONE_QUESTION_S = 10.0
 ALL_QUESTIONS_S = 120.0
@@ -83,6 +85,15 @@ async def look_up(
     return found
 
 
+def _read(target: Target, exchange: Exchange) -> Lookup:
+    """What an answer says; one that trips its reader says nothing, for what was measured stands without it."""
+    try:
+        return target.provider.read_lookup(target.endpoint, exchange)
+    except Exception:
+        LOG.exception("an answer of %s to a question about a job could not be read", target.endpoint.id)
+        return Lookup()
+
+
 async def _answer(connection: Connection, clock: Clock, question: Question) -> Lookup:
     """All that the calls of one question told, put together."""
     server_ms: dict[str, float] = {}
@@ -93,7 +104,7 @@ async def _answer(connection: Connection, clock: Clock, question: Question) -> L
         with anyio.move_on_after(ONE_QUESTION_S):
             sent = await connection.send(connection.prepare(call, with_auth=True), origin_ns=clock.now_ns())
             if isinstance(sent, Answered):
-                said = question.target.provider.read_lookup(question.target.endpoint, sent.exchange)
+                said = _read(question.target, sent.exchange)
                 server_ms |= said.server_ms
                 cost_usd = said.cost_usd if said.cost_usd is not None else cost_usd
     return Lookup(server_ms, cost_usd)

@@ -60,8 +60,11 @@ class Prepared:
 
     def worst_case_usd(self, trial: Trial) -> Decimal | None:
         """What a trial costs at most by the price book, or None where no price is known."""
-        card = self.targets[trial.endpoint_id].card
-        return None if card is None else card.cost_usd(self.request(trial))
+        target, request = self.targets[trial.endpoint_id], self.request(trial)
+        if target.card is None:
+            return None
+        told = target.provider.sizing(Job(target.endpoint, request)).expected or request.size
+        return target.card.cost_usd(request, pixels=[told.pixels] * request.n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,10 +271,16 @@ def check_keys(prepared: Prepared, environ: Mapping[str, str]) -> None:
             needing = [t.endpoint.id for t in prepared.targets.values() if t.key_name == target.key_name]
             raise MissingKeyError(needing, target.key_name)
         key = environ.get(target.key_name or "", "").strip()
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise ConfigError(
-                f"{target.key_name}: holds spaces, line breaks or other signs that no key has; set it again"
-            )
+        problem = key_problem(key)
+        if problem is not None:
+            raise ConfigError(f"{target.key_name}: {problem}")
+
+
+def key_problem(key: str) -> str | None:
+    """Why a text is no key, as the end of a sentence that does not repeat it; None if it may be one."""
+    if key.isascii() and key.isprintable() and " " not in key:
+        return None
+    return "holds spaces, line breaks or other signs that no key has; set it again"
 
 
 def _check(

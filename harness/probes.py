@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 from pydantic import SecretStr
 
+from arena.errors import ArenaError
 from arena.units import NS_PER_MS
 from harness.addresses import belongs_to
 from harness.clock import SystemClock
+from harness.plan import key_problem
 from harness.providers import provider
 from harness.transport import Answered, Transport
 
@@ -59,7 +61,13 @@ async def _check(endpoint: Endpoint, environ: Mapping[str, str], transport: Tran
     key_set = None if endpoint.key_env is None else bool(key)
     if key_set is False:
         return Checked(endpoint, False, "no key", f"{endpoint.key_env} is not set")
-    adapter = provider(endpoint.protocol)
+    problem = key_problem(key)
+    if problem is not None:
+        return Checked(endpoint, True, "no key", f"{endpoint.key_env} {problem}")
+    try:
+        adapter = provider(endpoint.protocol, f"endpoint {endpoint.id}: protocol")
+    except ArenaError as error:
+        return Checked(endpoint, key_set, "no answer", str(error))
     call = adapter.probe(endpoint, SecretStr(key) if key else None)
     if call is None:
         return Checked(endpoint, key_set, "answers", "this protocol has no free question to ask; nothing was sent")

@@ -152,6 +152,6 @@ def spent_nano_usd(outcome: Outcome, reserved_nano_usd: int) -> int:
     """What an attempt counts against the budget: its cost, or the worst case where a failure may have been billed."""
     if outcome.cost is not None:
         return nano_usd(outcome.cost.usd)
-    if outcome.failure is not None and not outcome.failure.kind.may_be_billed:
+    if outcome.failure is not None and not outcome.failure.kind.may_be_billed and not outcome.accepted:
         return 0
     return reserved_nano_usd

@@ -9,6 +9,7 @@ import platform
 import socket
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -33,10 +34,10 @@ from harness.runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from decimal import Decimal
 
     from arena.catalog import Catalog
     from arena.domain.outcome import Cost
+    from arena.domain.plan import Trial
     from arena.domain.prompt import Prompt
     from arena.domain.request import SourceImage
     from arena.settings import Settings
@@ -94,7 +95,8 @@ def resume(database: Database, catalog: Catalog, run_id: str, budget_usd: Decima
         if not left and run.status is not RunStatus.RUNNING:
             raise ConfigError(f"run {run.id} has nothing left to fire; `arena runs show {run.id}` shows it")
         unknown = runs.claim_run(connection, run.id, owner)
-        stored = [s for s in runs.stored_trials(connection, run.id) if s.id in left]
+        every = runs.stored_trials(connection, run.id)
+        stored = [s for s in every if s.id in left]
         attempts = runs.attempts_so_far(connection, run.id)
         prepared = replace(recall(connection, catalog, run.id), trials=tuple(s.trial for s in stored))
         if budget_usd is not None:
@@ -102,7 +104,14 @@ def resume(database: Database, catalog: Catalog, run_id: str, budget_usd: Decima
             runs.set_budget(connection, run.id, nano_usd(budget_usd))
         if run.budget_nano_usd is not None and stored:
             check_prices(prepared)
-    return Session(run, owner, prepared, tuple(stored), _spent_nano_usd(prepared, attempts), unknown)
+    return Session(
+        run,
+        owner,
+        prepared,
+        tuple(stored),
+        _spent_nano_usd(prepared, {s.id: s.trial for s in every}, attempts),
+        unknown,
+    )
 
 
 def recall(connection: Connection, catalog: Catalog, run_id: str) -> Prepared:
@@ -222,18 +231,16 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def _spent_nano_usd(prepared: Prepared, attempts: list[runs.PastAttempt]) -> int:
+def _spent_nano_usd(prepared: Prepared, trials: Mapping[int, Trial], attempts: list[runs.PastAttempt]) -> int:
     """What earlier attempts count against the budget: as in the run itself, an unknown one counts in full."""
     total = 0
     for attempt in attempts:
         if attempt.cost_nano_usd is not None:
             total += attempt.cost_nano_usd
         elif attempt.status == AttemptStatus.UNKNOWN or (
-            attempt.failure_kind is not None and FailureKind(attempt.failure_kind).may_be_billed
+            attempt.failure_kind is not None and (attempt.accepted or FailureKind(attempt.failure_kind).may_be_billed)
         ):
-            trial = next((t for t in prepared.trials if t.endpoint_id == attempt.endpoint_id), prepared.trials[0])
-            card = prepared.targets[attempt.endpoint_id].card
-            total += 0 if card is None else nano_usd(card.cost_usd(prepared.request(trial)))
+            total += nano_usd(prepared.worst_case_usd(trials[attempt.trial_id]) or Decimal(0))
     return total
 
 

@@ -11,17 +11,17 @@ from arena.domain.failure import Failure, FailureKind, clean_message
 from arena.domain.outcome import Cost, CostSource, Outcome
 from arena.domain.request import PixelSize
 from harness.images import BadImageError, ImageFacts, image_bytes, inspect_file
-from harness.providers.base import unsupported
+from harness.providers.base import UNSUPPORTED, How, unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from arena.domain.request import GenerationRequest
     from arena.pricing import PriceCard
     from arena.store.blobs import BlobStore
     from harness.engine import Delivery
-    from harness.providers.base import Provider, Sizing
+    from harness.providers.base import Job, Provider, Sizing
 
 
 def verify(
@@ -35,25 +35,25 @@ def verify(
 
     Raises StoreError if an image cannot be stored.
     """
-    failure = delivery.failure
+    failure, sizing = delivery.failure, provider.sizing(delivery.job)
     images: tuple[Artifact, ...] = ()
     if failure is None:
-        images, failure = _images(delivery, provider.sizing(delivery.job), blobs, inspect)
+        images, failure = _images(delivery, sizing, blobs, inspect)
     done = delivery.done
     return Outcome(
         started_at=delivery.started_at,
         timings=delivery.timings,
         failure=failure,
         images=images,
-        cost=_cost(delivery, failure, len(images), card),
+        cost=_cost(delivery, failure, images, sizing, card),
         simulated=delivery.simulated,
         request_id=delivery.request_id,
         served_model=None if done is None else done.model,
         sent_seed=None if done is None else done.seed,
-        sent_size=provider.sizing(delivery.job).wire[:200],
+        sent_size=sizing.wire[:200],
         server_ms={} if done is None else dict(done.server_ms),
         unsupported=unsupported(provider, delivery.job),
-        remarks=() if done is None else done.remarks,
+        remarks=(() if done is None else done.remarks) + _format_remark(provider, delivery.job, images),
         calls=delivery.calls,
     )
 
@@ -99,17 +99,31 @@ def _mismatch(request: GenerationRequest, sizing: Sizing, images: list[Artifact]
     return None
 
 
-def _cost(delivery: Delivery, failure: Failure | None, images: int, card: PriceCard | None) -> Cost | None:
-    """What the provider says, else the price book's figure; an image that came is paid for, whatever it looks like."""
+def _format_remark(provider: Provider, job: Job, images: Sequence[Artifact]) -> tuple[str, ...]:
+    """An encoding that was asked for, could be told and did not come: no failure, but another number of bytes."""
+    told = provider.parameters(job.endpoint).get("format", UNSUPPORTED).how is not How.UNSUPPORTED
+    others = sorted({i.format.value for i in images} - {job.request.format.value})
+    return (f"{job.request.format} was asked for, and {', '.join(others)} came",) if told and others else ()
+
+
+def _cost(
+    delivery: Delivery, failure: Failure | None, images: Sequence[Artifact], sizing: Sizing, card: PriceCard | None
+) -> Cost | None:
+    """What the provider says, else the book's figure; what was made is paid for, whatever became of it."""
     if delivery.reported_cost_usd is not None:
         return Cost(usd=delivery.reported_cost_usd, source=CostSource.REPORTED)
     delivered = failure is None or failure.kind in {
         FailureKind.WRONG_SIZE,
         FailureKind.WRONG_COUNT,
         FailureKind.BAD_IMAGE,
+        FailureKind.DOWNLOAD,
     }
     if card is None or not delivered:
         return None
-    request = delivery.job.request.model_copy(update={"n": min(delivery.job.request.n, max(1, images))})
+    request = delivery.job.request
     server_ms = {} if delivery.done is None else delivery.done.server_ms
-    return Cost(usd=card.cost_usd(request, server_ms), source=CostSource.BOOK)
+    nominal = (sizing.expected or request.size).pixels
+    came = len(delivery.payloads) or (len(delivery.done.images) if delivery.done else 0) or request.n
+    # Images that do not decode, or could not be fetched, are reckoned at the size that they were to have.
+    pixels = [i.width_px * i.height_px for i in images] + [nominal] * max(0, came - len(images))
+    return Cost(usd=card.cost_usd(request, server_ms, pixels), source=CostSource.BOOK)

@@ -101,7 +101,11 @@ class Ballots:
         """
         rng = np.random.default_rng(seed)
         with self._database.read() as connection:
-            seen = battles.seen(connection, voter_id)
+            if battles.voter_kind(connection, voter_id) is None:
+                raise BallotError("this voter is not known; reload the page")
+            seen = battles.seen(connection, voter_id, self._now())
+        if outlook is not None and len(outlook.votes) != len(pool.contenders):
+            outlook = None  # of another pool: somebody has joined meanwhile
         meetings = pool.meetings(seen)
         pair = draw(np.asarray(meetings.any(axis=0)), outlook or Outlook.blank(len(pool.contenders)), rng)
         if pair is None:
@@ -170,13 +174,14 @@ class Ballots:
                 raise BallotError("this ballot does not exist; the next pair is a new one")
             if held.vote is not None:
                 return self._again(connection, held, verdict)
+            battles.hold_voter(connection, voter_id)
             self._refuse(connection, held.battle, dwell_ms, network, now)
             vote = Vote(
                 battle_id=held.battle.id,
                 voter_id=voter_id,
                 verdict=verdict,
                 cast_at=now,
-                dwell_ms=dwell_ms,
+                dwell_ms=min(dwell_ms, _open_ms(held.battle, now)),
                 network=network,
             )
             kind = battles.voter_kind(connection, voter_id) or VoterKind.HUMAN
@@ -188,7 +193,10 @@ class Ballots:
             return _receipt(connection, held.battle, vote, counted=True)
 
     def undo(self, token: str, voter_id: str) -> bool:
-        """Take one's own vote back, within a few seconds; whether it was. The pair can then be voted on again."""
+        """Take one's own vote back, within a few seconds; whether it was.
+
+        The pair is closed then: its names were told, and a vote on it would no longer be blind.
+        """
         now = self._now()
         with self._database.write() as connection:
             held = battles.standing(connection, _hash(token))
@@ -198,17 +206,21 @@ class Ballots:
 
     def _again(self, connection: Connection, held: battles.Standing, verdict: Verdict) -> Receipt:
         if held.vote is None or held.vote.verdict is not verdict:
-            raise BallotError("this pair has been voted on already; undo that vote to change it")
+            raise BallotError("this pair has been voted on already; the next pair is a new one")
         return _receipt(connection, held.battle, held.vote, counted=False)
 
     def _refuse(
         self, connection: Connection, battle: Battle, dwell_ms: int, network: str | None, now: datetime
     ) -> None:
         """BallotError for what comes too early, too late, or too often."""
-        open_ms = 0.0 if battle.shown_at is None else (now - battle.shown_at).total_seconds() * 1000
+        if battles.was_voted(connection, battle.id):
+            raise BallotError("this pair is closed: its names were told before your vote was taken back")
+        revealed = battles.seen(connection, battle.voter_id).revealed
+        if {battle.left.sha256, battle.right.sha256} & revealed:
+            raise BallotError("one of these images was named to you meanwhile; the next pair is a new one")
         if now > battle.expires_at:
             raise BallotError("this ballot has expired; the next pair is a new one")
-        if min(dwell_ms, open_ms) < self.house.least_dwell_ms:
+        if min(dwell_ms, _open_ms(battle, now)) < self.house.least_dwell_ms:
             raise BallotError(f"look at both images for at least {self.house.least_dwell_ms} ms before voting")
         day = now - timedelta(days=1)
         most = self.house.votes_per_voter_and_day
@@ -217,6 +229,11 @@ class Ballots:
         most = self.house.votes_per_network_and_day
         if network and most is not None and battles.votes_since(connection, day, network=network) >= most:
             raise BallotError("too many votes have come from this network today; come back tomorrow")
+
+
+def _open_ms(battle: Battle, now: datetime) -> int:
+    """For how long a pair has been on the screen; 0 for one that was only loaded."""
+    return 0 if battle.shown_at is None else int((now - battle.shown_at).total_seconds() * 1000)
 
 
 def image_name(battle: Battle, side: str) -> str:

@@ -28,6 +28,8 @@ class Pool:
     contenders: tuple[int, ...]
     entries: Mapping[tuple[str, int], tuple[Entry, ...]]
     present: NDArray[np.bool_]
+    places: Mapping[str, tuple[tuple[str, int], ...]]
+    """Cell and contender of every image, by its hash; the same bytes may have come more than once."""
 
     @classmethod
     def of(cls, cells: Mapping[str, Cell], entries: Sequence[Entry]) -> Pool:
@@ -42,13 +44,18 @@ class Pool:
             rows[key][index[contender]] = True
         keys = tuple(key for key, row in rows.items() if row.sum() > 1)
         present = np.array([rows[key] for key in keys], dtype=bool).reshape(len(keys), len(ids))
-        return cls(dict(cells), keys, ids, {k: tuple(v) for k, v in grouped.items()}, present)
+        places: dict[str, tuple[tuple[str, int], ...]] = {}
+        for where, held in grouped.items():
+            for entry in held:
+                places[entry.sha256 or ""] = (*places.get(entry.sha256 or "", ()), where)
+        return cls(dict(cells), keys, ids, {k: tuple(v) for k, v in grouped.items()}, present, places)
 
     def restricted(self, cells: Sequence[str]) -> Pool:
         """Only these cells, such as those of one mode or category."""
-        kept = [c for c, key in enumerate(self.cell_keys) if key in set(cells)]
+        wanted = set(cells)
+        kept = [c for c, key in enumerate(self.cell_keys) if key in wanted]
         keys = tuple(self.cell_keys[c] for c in kept)
-        return Pool(self.cells, keys, self.contenders, self.entries, self.present[kept])
+        return Pool(self.cells, keys, self.contenders, self.entries, self.present[kept], self.places)
 
     def fresh(self, cell: str, contender: int, seen: Seen) -> tuple[Entry, ...]:
         """Images of a contender in a cell whose maker this voter was not told."""
@@ -59,13 +66,12 @@ class Pool:
         """Which contenders can meet in which cell for this voter, shape (cells, n, n), upper triangle only."""
         n = len(self.contenders)
         present = self.present.copy()
-        if seen.revealed:
-            for c, key in enumerate(self.cell_keys):
-                for i in np.flatnonzero(present[c]):
-                    present[c, i] = bool(self.fresh(key, self.contenders[i], seen))
-        meeting = present[:, :, None] & present[:, None, :] & np.triu(np.ones((n, n), dtype=bool), 1)
         index = {contender: i for i, contender in enumerate(self.contenders)}
         place = {key: c for c, key in enumerate(self.cell_keys)}
+        for key, contender in {where for sha256 in seen.revealed for where in self.places.get(sha256, ())}:
+            if key in place:
+                present[place[key], index[contender]] = bool(self.fresh(key, contender, seen))
+        meeting = present[:, :, None] & present[:, None, :] & np.triu(np.ones((n, n), dtype=bool), 1)
         for key, low, high in seen.pairs:
             if key in place and low in index and high in index:
                 meeting[place[key], index[low], index[high]] = False

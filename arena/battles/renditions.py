@@ -2,13 +2,15 @@
 
 Sizes, codecs, qualities and metadata are fingerprints of providers. So every image is decoded, fitted into one box on a
 neutral ground, and encoded anew by the same encoder. For each battle a comment of random bytes is added, which changes
-name, hash and length of the file: what was learnt of one battle's files is worth nothing in the next.
+name, hash and length of the file, so that a list of known files is of no use. Whoever decodes the pixels with a script
+can still know an image again; caps and the choice of pairs are what stands against that.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +29,7 @@ GROUND = (128, 128, 128)
 RECIPE = f"jpeg-{QUALITY}-444-{BOX_PX}"
 """Changes when images are to be made anew."""
 
+MAX_PIXELS = 64_000_000
 BLANK_DEVIATION = 2.0
 """Grey levels: below this spread an image shows nothing."""
 SIZE_STEP_BYTES = 32 * 1024
@@ -36,11 +39,7 @@ MOST_COMMENT_BYTES = 65_533
 
 def render(data: bytes) -> bytes:
     """An image as it is shown: JPEG, scaled into a square of 1024 px, without any metadata."""
-    with Image.open(io.BytesIO(data)) as opened:
-        upright = ImageOps.exif_transpose(opened).convert("RGBA")
-    ground = Image.new("RGBA", upright.size, (*GROUND, 255))
-    flat = Image.alpha_composite(ground, upright).convert("RGB")
-    flat = ImageOps.contain(flat, (BOX_PX, BOX_PX), Image.Resampling.LANCZOS)
+    flat = ImageOps.contain(_flat(data), (BOX_PX, BOX_PX), Image.Resampling.LANCZOS)
     box = Image.new("RGB", (BOX_PX, BOX_PX), GROUND)
     box.paste(flat, ((BOX_PX - flat.width) // 2, (BOX_PX - flat.height) // 2))
     encoded = io.BytesIO()
@@ -48,10 +47,29 @@ def render(data: bytes) -> bytes:
     return encoded.getvalue()
 
 
-def unfit(data: bytes) -> str | None:
-    """Why an image is no entry in a battle, or None: it decodes, but shows nothing."""
+def _flat(data: bytes) -> Image.Image:
+    """The first frame, upright, with eight bits a channel, laid on the neutral ground."""
     with Image.open(io.BytesIO(data)) as opened:
-        small = opened.convert("RGB").resize((64, 64), Image.Resampling.BOX)
+        if opened.width * opened.height > MAX_PIXELS:
+            raise ValueError(f"it has more than {MAX_PIXELS} pixels")
+        upright = ImageOps.exif_transpose(opened)
+        if upright.mode.startswith(("I", "F")):  # conversion would clip 16 bits instead of scaling them
+            grey = np.asarray(upright, dtype=float)
+            most = 65535.0 if upright.mode.startswith("I") else max(1.0, float(grey.max(initial=0)))
+            upright = Image.fromarray(np.clip(grey / most * 255, 0, 255).astype(np.uint8))
+        upright = upright.convert("RGBA")
+    ground = Image.new("RGBA", upright.size, (*GROUND, 255))
+    return Image.alpha_composite(ground, upright).convert("RGB")
+
+
+def unfit(data: bytes) -> str | None:
+    """Why an image is no entry in a battle, or None: it cannot be decoded, or it shows nothing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            small = _flat(data).resize((64, 64), Image.Resampling.BOX)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return f"cannot be shown: {type(error).__name__}"
     pixels = np.asarray(small, dtype=float)
     if float(pixels.std(axis=(0, 1)).max()) < BLANK_DEVIATION:
         return "blank: the same colour all over"

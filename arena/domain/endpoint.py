@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -11,6 +13,18 @@ from arena.domain.base import Value
 from arena.domain.request import Delivery, GenerationRequest, ImageFormat, Mode, Size
 
 ENDPOINT_ID = r"^[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*$"
+
+
+KEY_HOST = r"(?i)(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?|localhost(:\d{1,5})?"
+"""A host by name or address, all hosts below a domain of at least two parts, either with a port."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine; a name that only begins like one of its addresses is not."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Limits(Value):
@@ -35,6 +49,14 @@ class Limits(Value):
     max_input_images: int = Field(default=1, ge=0)
     max_input_bytes: int | None = Field(default=None, ge=1)
     result_lifetime_s: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _least_below_most(self) -> Self:
+        for name in ("side_px", "steps", "guidance"):
+            least, most = f"min_{name}", f"max_{name}"
+            if getattr(self, least) > getattr(self, most):
+                raise ValueError(f"`{least}` is above `{most}`, so that nothing could be asked for")
+        return self
 
     def objection(self, request: GenerationRequest) -> str | None:
         """Why a request cannot be made here, as the end of a sentence, or None if it can."""
@@ -117,17 +139,39 @@ class Endpoint(Value):
     @field_validator("base_url")
     @classmethod
     def _http_address(cls, value: str) -> str:
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError as error:
+            raise ValueError(f"a base URL must be a valid address: {error}") from None
+        if parts.query or parts.fragment:
+            raise ValueError("a base URL has neither a query nor a fragment")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("a base URL starts with https:// or http:// and names a host")
         if parts.username or parts.password:
             raise ValueError("a base URL holds no user name or password; name the key's variable in key_env")
         return value.rstrip("/")
 
+    @field_validator("key_hosts")
+    @classmethod
+    def _hosts_not_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            if not re.fullmatch(KEY_HOST, pattern):
+                raise ValueError(f"{pattern!r} is no host: write api.example.com, 127.0.0.1:8701 or *.example.com")
+        return value
+
+    @model_validator(mode="after")
+    def _edits_can_be_told_their_images(self) -> Self:
+        fields = self.options.get("fields")
+        if Mode.EDIT in self.modes and isinstance(fields, dict) and fields.get("images") == "":
+            raise ValueError(
+                "`options.fields.images` is empty, so no edit can be asked for; leave `edit` out of `modes`"
+            )
+        return self
+
     @model_validator(mode="after")
     def _key_over_tls(self) -> Self:
         host = urlsplit(self.base_url).hostname or ""
-        loopback = host == "localhost" or host.startswith("127.") or host == "::1"
-        if self.key_env and self.base_url.startswith("http://") and not loopback:
+        if self.key_env and self.base_url.startswith("http://") and not is_loopback(host):
             raise ValueError("a key is sent over https only (or over http to this machine)")
         return self

@@ -95,6 +95,12 @@ class Outcome(Value):
         return self
 
     @property
+    def accepted(self) -> bool:
+        """Whether the provider took the job: what follows may be billed, however it ends."""
+        taken = (c.http_status for c in self.calls if c.purpose is CallPurpose.SUBMIT)
+        return any(status is not None and 200 <= status < 300 for status in taken)
+
+    @property
     def status(self) -> AttemptStatus:
         """Succeeded when there is no failure."""
         return AttemptStatus.SUCCEEDED if self.failure is None else AttemptStatus.FAILED

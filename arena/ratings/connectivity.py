@@ -27,6 +27,12 @@ class Connectivity:
     separated: bool
 
     @property
+    def main(self) -> NDArray[np.bool_]:
+        """The contenders of the largest group that votes link; nobody where there is no vote."""
+        labels = self.component[self.component >= 0]
+        return np.asarray(self.component == (np.bincount(labels).argmax() if labels.size else -2))
+
+    @property
     def components(self) -> int:
         """How many groups there are that no vote links."""
         return int(np.unique(self.component[self.component >= 0]).size)

@@ -53,13 +53,15 @@ def standard_errors(precise: Precision, n: int) -> Array:
     return np.asarray(np.sqrt(np.maximum(variance[:, None] + variance[None, :] - 2 * covariance, 0)))
 
 
-def simultaneous_quantile(precise: Precision, n: int, confidence: float = 0.95) -> float:
-    """The quantile of max |t| over all differences of n contenders; infinite where no interval can be had.
+def simultaneous_quantile(precise: Precision, chosen: NDArray[np.bool_], confidence: float = 0.95) -> float:
+    """The quantile of max |t| over all differences of the chosen contenders; infinite where no interval can be had.
 
     Drawn from the multivariate t with the estimated correlations (Hothorn, Bretz & Westfall 2008, Biometrical Journal
     50:346-363), with a fixed seed. With fewer clusters than contenders the estimated correlations are singular and too
     optimistic; then it is Šidák's quantile, which needs none.
     """
+    members = np.flatnonzero(chosen)
+    n = len(members)
     if precise.freedom < 1 or n < 2:
         return float("inf")
     pairs = n * (n - 1) // 2
@@ -67,12 +69,12 @@ def simultaneous_quantile(precise: Precision, n: int, confidence: float = 0.95) 
     if precise.freedom < 2 * n:
         return sidak
     rng = np.random.default_rng(SEED)
-    values, vectors = np.linalg.eigh(precise.covariance[:n, :n])
+    values, vectors = np.linalg.eigh(precise.covariance[np.ix_(members, members)])
     root = vectors * np.sqrt(np.maximum(values, 0))
     normal = rng.standard_normal((DRAWS, n)) @ root.T
     scale = np.sqrt(rng.chisquare(precise.freedom, DRAWS) / precise.freedom)
     upper = np.triu_indices(n, 1)
-    errors = standard_errors(precise, n)[upper]
+    errors = standard_errors(precise, len(chosen))[np.ix_(members, members)][upper]
     known = errors > 0
     largest = np.zeros(DRAWS)
     for first in range(0, DRAWS, 100):  # in pieces: all pairs of all draws at once would be a gigabyte
@@ -82,37 +84,36 @@ def simultaneous_quantile(precise: Precision, n: int, confidence: float = 0.95) 
     return min(float(np.quantile(largest / scale, confidence)), sidak)
 
 
-def better(fitted: Fit, precise: Precision, comparable: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+def better(fitted: Fit, precise: Precision, among: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
     """Which contender is better than which, all claims holding at once with 95 % confidence; shape (n, n).
 
-    `comparable` is False for pairs about which the votes say nothing, such as those of separate components.
+    Only contenders `among` those given are compared (None: all).
     """
     n = len(fitted.theta)
-    quantile = simultaneous_quantile(precise, n)
+    chosen = np.ones(n, dtype=bool) if among is None else among
+    quantile = simultaneous_quantile(precise, chosen)
     if not np.isfinite(quantile):
         return np.zeros((n, n), dtype=bool)
     gap = fitted.theta[:, None] - fitted.theta[None, :]
     errors = standard_errors(precise, n)
     found = (errors > 0) & (gap > quantile * errors)
-    return np.asarray(found if comparable is None else found & comparable)
+    return np.asarray(found & chosen[:, None] & chosen[None, :])
 
 
 def tiers(fitted: Fit, is_better: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Tier of each contender, 1 for the best, shape (n,).
+    """Tier of each contender, 1 for those whom nobody beats, shape (n,).
 
-    From the highest rating down: the first of a tier leads it, and the next one who is beaten by the leader leads the
-    next tier. A leader does not change, or a chain of near-equals would join the best to the worst.
+    One more than the lowest tier of all who beat it: two contenders of whom one beats the other never share a tier, and
+    who is in the first one may be the best.
     """
-    tier = np.zeros(len(fitted.theta), dtype=np.int64)
-    leader, current = -1, 0
-    for index in np.argsort(-fitted.theta, kind="stable"):
-        if leader < 0 or is_better[leader, index]:
-            leader, current = int(index), current + 1
-        tier[index] = current
+    tier = np.ones(len(fitted.theta), dtype=np.int64)
+    for index in np.argsort(-fitted.theta, kind="stable"):  # who beats somebody is rated higher, and comes first
+        above = tier[is_better[:, index]]
+        tier[index] = 1 + int(above.max(initial=0))
     return tier
 
 
-def rank_ranges(is_better: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The best and the worst rank that each contender may have, shape (n, 2)."""
-    n = len(is_better)
+def rank_ranges(is_better: NDArray[np.bool_], among: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    """The best and the worst rank that each of those compared may have, shape (n, 2)."""
+    n = len(is_better) if among is None else int(among.sum())
     return np.column_stack((1 + is_better.sum(axis=0), n - is_better.sum(axis=1)))

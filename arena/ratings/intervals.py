@@ -30,12 +30,13 @@ DENSE_CELLS = 16_000_000
 class Precision:
     """Covariances of the parameters (n skills relative to their mean, side, tie), in squared logits.
 
-    `covariance` is clustered by what the votes share, `independent` is what it would be if they shared nothing.
-    `clusters` are the prompts, or the voters where there is only one prompt; `freedom` is the degrees of freedom of t,
-    0 where no interval can be had. `scope` says what the intervals are about.
+    `covariance` is what intervals come from; `clustered` is the sandwich alone, `independent` what it would be if votes
+    shared nothing. `freedom` is the degrees of freedom of t: one less than the effective number of prompts or of
+    voters, whichever is smaller; 0 where no interval can be had. `scope` says what the intervals are about.
     """
 
     covariance: Array = field(repr=False)
+    clustered: Array = field(repr=False)
     independent: Array = field(repr=False)
     prompts: int
     voters: int
@@ -54,16 +55,21 @@ class Precision:
 
     def design_effect(self, n: int) -> float:
         """How many votes it takes to say what one independent vote would: the mean ratio of the variances."""
-        clustered, plain = np.diag(self.covariance)[:n], np.diag(self.independent)[:n]
+        clustered, plain = np.diag(self.clustered)[:n], np.diag(self.independent)[:n]
         known = plain > 0
         return float(np.mean(clustered[known] / plain[known])) if known.any() else float("nan")
 
 
-def precision(fitted: Fit, votes: Votes) -> Precision:
-    """The covariance of a fit, clustered by prompt and by voter as far as there are several of each."""
+def precision(fitted: Fit, votes: Votes, settled: NDArray[np.bool_] | None = None) -> Precision:
+    """The covariance of a fit, clustered by prompt and by voter as far as there are several of each.
+
+    Skills are taken relative to the mean of the `settled` contenders (None: of all), so that what is not known of a
+    newcomer does not widen the intervals of the others.
+    """
     scores = _Scores(fitted, votes)
     n = len(votes.contenders)
-    bread = _centred(fitted.inverse(), n)
+    centring = _centring(n, settled)
+    bread = np.asarray(centring @ fitted.inverse())
     everything = scores.meat(None)
     prompts, voters = _distinct(votes.prompt), _distinct(votes.voter)
     by_prompt = scores.meat(votes.prompt) if prompts > 1 else None
@@ -73,14 +79,20 @@ def precision(fitted: Fit, votes: Votes) -> Precision:
         meats = [_psd(meat), by_prompt, by_voter]
     else:
         meats = [by_prompt if by_prompt is not None else by_voter if by_voter is not None else everything]
-    # Never below what one way of clustering says alone, nor below what as many votes between equals would leave open:
+    # No variance below what one way of clustering says alone, nor below what as many votes between equals leave open:
     # in small samples the sandwich can come out too thin by chance, and for who has only won yet it always does.
-    even = _centring(n, n + 2) @ even_inverse(fitted, votes.counts()) @ _centring(n, n + 2).T
+    weights = votes.weights
+    effective = float(weights.sum() / (weights**2).sum()) if len(votes) else 1.0
+    even = centring @ even_inverse(fitted, votes.counts() * effective) @ centring.T
     floor = [] if fitted.model.ties == "half" else [even]
-    covariance = _widest(*(bread @ m @ bread.T for m in meats), *floor)
+    sandwiches = [bread @ m @ bread.T for m in meats]
+    covariance, clustered = _widest(*sandwiches, *floor), _widest(*sandwiches)
     scope = "these prompts" if prompts > 1 else "this prompt"
-    freedom = (prompts if prompts > 1 else voters if voters > 1 else len(votes)) - 1
-    return Precision(covariance, bread @ everything @ bread.T, prompts, voters, max(0, freedom), scope)
+    counts = [_effective(votes.prompt)] if prompts > 1 else []
+    counts += [_effective(votes.voter)] if voters > 1 else []
+    freedom = (max(2, round(min(counts))) if counts else len(votes)) - 1
+    independent = bread @ everything @ bread.T
+    return Precision(covariance, clustered, independent, prompts, voters, max(0, freedom), scope)
 
 
 def vote_scores(fitted: Fit, votes: Votes) -> tuple[Array, NDArray[np.int64]]:
@@ -172,15 +184,18 @@ class _Scores:
         return meat
 
 
-def _centred(inverse: Array, n: int) -> Array:
-    """The inverse curvature with the skills taken relative to their mean."""
-    return np.asarray(_centring(n, len(inverse)) @ inverse)
-
-
-def _centring(n: int, size: int) -> Array:
-    centring = np.eye(size)
-    centring[:n, :n] -= 1 / max(n, 1)
+def _centring(n: int, settled: NDArray[np.bool_] | None) -> Array:
+    """Takes the skills relative to the mean of the settled ones, and leaves the other parameters alone."""
+    chosen = np.ones(n, dtype=bool) if settled is None or not settled.any() else settled
+    centring = np.eye(n + 2)
+    centring[:n, :n] -= chosen / max(1, int(chosen.sum()))
     return centring
+
+
+def _effective(labels: NDArray[np.int64]) -> float:
+    """How many clusters of equal size would be as good; one that holds most of the votes leaves few."""
+    sizes = _compact(labels)[1].astype(float)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def _compact(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -209,8 +224,6 @@ def _psd(meat: Array) -> Array:
 
 
 def _widest(combined: Array, *others: Array) -> Array:
-    """The combined covariance, each variance scaled up to the largest of the three; correlations stay."""
-    diagonal = np.diag(combined)
+    """The combined covariance with each variance brought up to the largest one; differences widen with them."""
     largest = np.max([np.diag(c) for c in (combined, *others)], axis=0)
-    scale = np.sqrt(np.divide(largest, diagonal, out=np.ones_like(diagonal), where=diagonal > 0))
-    return np.asarray(combined * np.outer(scale, scale))
+    return np.asarray(combined + np.diag(np.maximum(largest - np.diag(combined), 0)))

@@ -51,6 +51,30 @@ class Votes:
         cell = (self.left * n + self.right) * 3 + self.result
         return np.bincount(cell, weights=self.weight, minlength=3 * n * n).astype(float).reshape(n, n, 3)
 
+    def played(self) -> NDArray[np.float64]:
+        """Weighted votes that each contender took part in, shape (n,)."""
+        n = len(self.contenders)
+        return np.asarray(
+            np.bincount(self.left, self.weight, n) + np.bincount(self.right, self.weight, n), dtype=np.float64
+        )
+
+    def gained(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weighted wins and ties of each contender, each of shape (n,)."""
+        counts = self.counts()
+        return (
+            counts[:, :, Result.LEFT].sum(1) + counts[:, :, Result.RIGHT].sum(0),
+            counts[:, :, Result.TIE].sum(1) + counts[:, :, Result.TIE].sum(0),
+        )
+
+    def among(self, chosen: NDArray[np.bool_]) -> Votes:
+        """Only the chosen contenders, renumbered in their order, and the votes between them."""
+        if chosen.all():
+            return self
+        number = np.cumsum(chosen) - 1
+        kept = self.where(chosen[self.left] & chosen[self.right])
+        names = tuple(name for name, stays in zip(self.contenders, chosen, strict=True) if stays)
+        return Votes(names, number[kept.left], number[kept.right], kept.result, kept.prompt, kept.voter, kept.weight)
+
     def where(self, chosen: NDArray[np.bool_]) -> Votes:
         """Only these votes; the contenders stay, so that their indices mean the same."""
         weight = None if self.weight is None else self.weight[chosen]

@@ -22,14 +22,14 @@ def competition(connection: Connection, prompt_id: str, *, simulated: bool = Fal
 
     Its intervals speak of this prompt and of no other. UnknownNameError without votes.
     """
-    known = [row["prompt_id"] for row in competition_rows(connection, simulated=simulated)]
-    if prompt_id not in known:
-        raise UnknownNameError("competition", prompt_id, known, "competitions")
     board = Board(simulated=simulated)
     everybody = [c for c in contenders(connection) if c.simulated == simulated]
     raw = competition_facts(connection, prompt_id, simulated=simulated)
+    if not raw:
+        known = [row["prompt_id"] for row in competition_rows(connection, simulated=simulated)]
+        raise UnknownNameError("competition", prompt_id, known, "competitions")
     votes = columns(raw, everybody, board)
     taking_part = {votes.contenders[i] for i in (*votes.left, *votes.right)}
     entrants = [c for c in everybody if c.endpoint_id in taking_part]
-    overall = {row.entrant: row.elo for row in leaderboard(connection, board).rows}
+    overall = {row.entrant: row.elo for row in leaderboard(connection, board).rows if row.elo is not None}
     return rate(columns(raw, entrants, board), board, entrants, towards=overall)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sys
@@ -9,7 +10,7 @@ import tempfile
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from arena import __version__
 from arena.errors import ConfigError, StoreError
@@ -104,7 +105,8 @@ def read_votes(path: Path) -> list[dict[str, Any]]:
     """The rows of a file of votes; ConfigError if it cannot be read or lacks what a vote needs."""
     import pandas as pd
 
-    text = {"id": str, "evaluation_session_id": str, "prompt_id": str}
+    numbers = {"evaluation_order", "dwell_ms", "propensity", "simulated", "tstamp"}
+    text = dict.fromkeys((set(vote_exchange.COLUMNS) - numbers) | {"id"}, str)
     try:
         match path.suffix:
             case ".parquet":
@@ -112,7 +114,10 @@ def read_votes(path: Path) -> list[dict[str, Any]]:
             case ".jsonl":
                 frame = pd.read_json(path, lines=True, dtype=text, convert_dates=False, precise_float=True)
             case ".csv":
-                frame = pd.read_csv(path, dtype=text, float_precision="round_trip")
+                # "NA" is a text like any other; only what is empty is missing.
+                frame = pd.read_csv(
+                    path, dtype=text, float_precision="round_trip", keep_default_na=False, na_values=[""]
+                )
             case _:
                 raise ConfigError(f"{path}: is no .csv, .parquet or .jsonl file")
     except (OSError, ValueError) as error:
@@ -147,11 +152,19 @@ def _write_text(frames: Iterable[pd.DataFrame], file_format: FileFormat, file: T
     count = 0
     for index, frame in enumerate(frames):
         if file_format is FileFormat.CSV:
-            frame.to_csv(file, index=False, header=index == 0, lineterminator="\n")
+            # A lone carriage return would end the row for some readers unless its text is quoted.
+            frame.to_csv(file, index=False, header=index == 0, lineterminator="\n", quoting=_quoting(frame))
         else:
             file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in json_records(frame))
         count += len(frame)
     return count
+
+
+def _quoting(frame: pd.DataFrame) -> Literal[0, 2]:
+    """Quote texts where one of them holds a carriage return, else only where the format needs it."""
+    texts = frame.select_dtypes(include=["string", "object"])
+    risky = any(bool(texts[name].astype("string").str.contains("\r", regex=False).any()) for name in texts)
+    return csv.QUOTE_NONNUMERIC if risky else csv.QUOTE_MINIMAL
 
 
 def json_records(frame: pd.DataFrame) -> list[dict[str, Any]]:

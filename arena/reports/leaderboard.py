@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from arena.domain.battle import Verdict, VoterKind
-from arena.ratings.connectivity import Connectivity, connectivity
-from arena.ratings.contrasts import Contrast, better, contrast, rank_ranges, standard_errors, tiers
+from arena.errors import ConfigError, UnknownNameError
+from arena.ratings.connectivity import connectivity
+from arena.ratings.contrasts import Contrast, contrast, standard_errors
 from arena.ratings.davidson import ELO_PER_LOGIT, Fit, Model, fit
 from arena.ratings.intervals import Precision, precision
+from arena.ratings.sequence import lead
 from arena.ratings.votes import Result, Votes
-from arena.store.battles import VERDICT_CODE, contenders, facts
+from arena.reports.board_rows import ANCHOR_ELO, Entrant, Rated, Row, board_rows, warnings_of
+from arena.store.battles import VERDICT_CODE, contenders, facts, voted_categories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +25,7 @@ if TYPE_CHECKING:
     from arena.domain.request import Mode
     from arena.store.engine import Connection
 
-ANCHOR_ELO = 1000.0
-"""The mean of the contenders of a board."""
-PROVISIONAL_HALF_WIDTH_ELO = 100.0
-"""A contender whose interval is wider than this to either side is listed, and is not ranked."""
+SETTLED_VOTES, SETTLED_SHARE = 10, 0.25
 LEAST_FOR_DESIGN_EFFECT = 100
 """With fewer votes, what they are worth is itself a guess."""
 PROMPT_SD_ELO = 100.0
@@ -77,25 +77,6 @@ class Board:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One entrant. Elo figures are None where nothing can be said; `provisional` where it is too early to rank it."""
-
-    entrant: str
-    provider: str
-    elo: float
-    low: float | None
-    high: float | None
-    votes: int
-    win_rate: float | None
-    tier: int | None
-    rank_best: int | None
-    rank_worst: int | None
-    provisional: bool
-    note: str
-    retired: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Leaderboard:
     """A board with everything that it rests on. `rows` are best first."""
 
@@ -125,7 +106,14 @@ class Leaderboard:
 def leaderboard(connection: Connection, board: Board | None = None, start: Fit | None = None) -> Leaderboard:
     """Read the votes of a board and rate its entrants."""
     board = board or Board()
+    if board.of_family is not None and board.group_by == "family":
+        raise ConfigError("one model alone has no board of models; leave --by family out")
     everybody = [c for c in contenders(connection) if c.simulated == board.simulated]
+    families = {c.family for c in everybody}
+    if board.of_family is not None and board.of_family not in families:
+        raise UnknownNameError("model", board.of_family, families, "leaderboard")
+    if board.category is not None and board.category not in (known := voted_categories(connection)):
+        raise UnknownNameError("category", board.category, known, "leaderboard")
     kind = VoterKind.JUDGE if board.judges else VoterKind.HUMAN
     raw = facts(connection, simulated=board.simulated, kind=kind, mode=board.mode, category=board.category)
     votes, keys = _read(raw, everybody, board)
@@ -182,151 +170,93 @@ def rate(
 
     `towards` are Elo ratings of a larger board, with which this one is pooled partially.
     """
-    counts = votes.counts()
+    linked = connectivity(votes.counts())
+    inside = votes.among(linked.main)
     if towards is None:
-        fitted = fit(counts, Model(), start)
+        fitted = fit(inside.counts(), Model(), start)
     else:
-        centre = np.array([towards.get(name, ANCHOR_ELO) for name in votes.contenders]) / ELO_PER_LOGIT
-        fitted = fit(counts, Model(prior_sd_elo=PROMPT_SD_ELO), start, centre)
-    precise = precision(fitted, votes)
-    linked = connectivity(counts)
-    is_better = better(fitted, precise, linked.comparable)
-    n = len(votes.contenders)
-    half = precise.half_widths_elo(n) if n else np.zeros(0)
-    rows = _rows(votes, fitted, half, linked, is_better, everybody, board)
-    enough = len(votes) >= LEAST_FOR_DESIGN_EFFECT and precise.freedom > 1
+        centre = np.array([towards.get(name, ANCHOR_ELO) for name in inside.contenders]) / ELO_PER_LOGIT
+        fitted = fit(inside.counts(), Model(prior_sd_elo=PROMPT_SD_ELO), start, centre)
+    settled = _settled(inside)
+    precise = precision(fitted, inside, settled)
+    n = len(inside.contenders)
+    enough = len(inside) >= LEAST_FOR_DESIGN_EFFECT and precise.freedom > 1
     design = precise.design_effect(n) if n and enough else float("nan")
     side_se = float(np.sqrt(precise.covariance[n, n]))
     return Leaderboard(
         board=board,
-        rows=rows,
+        rows=board_rows(votes, linked, Rated(inside, fitted, precise, settled), _entrants(everybody, board)),
         votes=len(votes),
         prompts=precise.prompts,
         voters=precise.voters,
-        effective_votes=round(len(votes) / design) if np.isfinite(design) and design > 0 else None,
+        effective_votes=round(len(inside) / design) if np.isfinite(design) and design > 0 else None,
         tie_rate=float(np.mean(votes.result == Result.TIE)) if len(votes) else None,
         side_elo=fitted.side * ELO_PER_LOGIT if len(votes) else None,
         side_half_width_elo=precise.t() * side_se * ELO_PER_LOGIT if precise.freedom else None,
         components=linked.components,
-        warnings=_warnings(votes, precise, linked, design),
+        warnings=warnings_of(inside, precise, linked, design),
         fitted=fitted,
         precise=precise,
-        columns=votes,
+        columns=inside,
         voter_keys=np.zeros(0, np.int64) if voter_keys is None else voter_keys,
     )
 
 
-def _rows(
-    votes: Votes,
-    fitted: Fit,
-    half: np.ndarray[Any, np.dtype[np.float64]],
-    linked: Connectivity,
-    is_better: np.ndarray[Any, np.dtype[np.bool_]],
-    everybody: Sequence[Contender],
-    board: Board,
-) -> tuple[Row, ...]:
-    counts = votes.counts()
-    won = counts[:, :, 0].sum(1) + counts[:, :, 1].sum(0)
-    tied = counts[:, :, 2].sum(1) + counts[:, :, 2].sum(0)
-    played = counts.sum(axis=(1, 2)) + counts.sum(axis=(0, 2))
-    tier, ranks = tiers(fitted, is_better), rank_ranges(is_better)
-    main = _largest(linked)
-    providers: dict[str, set[str]] = {}
-    active: set[str] = set()
+def _settled(votes: Votes) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Who has been seen often enough for the others to be held against: a quarter of the median, and some at least."""
+    played = votes.played()
+    most = float(np.median(played)) if played.size else 0.0
+    return np.asarray(played >= max(SETTLED_VOTES, SETTLED_SHARE * most))
+
+
+def _entrants(everybody: Sequence[Contender], board: Board) -> dict[str, Entrant]:
+    """Who stands behind each entrant, and whether any of them still takes part."""
+    found: dict[str, Entrant] = {}
     for c in everybody:
-        providers.setdefault(_entrant(c, board), set()).add(c.provider)
-        if c.retired_at is None:
-            active.add(_entrant(c, board))
-    rows = []
-    for i in np.argsort(-fitted.theta, kind="stable"):
-        name, known = votes.contenders[i], bool(np.isfinite(half[i])) and played[i] > 0
-        connected = linked.component[i] == main and main >= 0
-        provisional = not (known and connected and half[i] <= PROVISIONAL_HALF_WIDTH_ELO)
-        elo = ANCHOR_ELO + float(fitted.elo[i])
-        rows.append(
-            Row(
-                entrant=name,
-                provider=", ".join(sorted(providers.get(name, set()))),
-                elo=elo,
-                low=elo - float(half[i]) if known else None,
-                high=elo + float(half[i]) if known else None,
-                votes=round(float(played[i])),
-                win_rate=float((won[i] + tied[i] / 2) / played[i]) if played[i] else None,
-                tier=None if provisional else int(tier[i]),
-                rank_best=int(ranks[i, 0]) if connected else None,
-                rank_worst=int(ranks[i, 1]) if connected else None,
-                provisional=provisional,
-                note=_note(i, round(float(played[i])), linked, connected=bool(connected)),
-                retired=bool(everybody) and name not in active,
-            )
-        )
-    return tuple(rows)
-
-
-def _largest(linked: Connectivity) -> int:
-    """The component with the most contenders; -1 without any vote."""
-    labels = linked.component[linked.component >= 0]
-    return int(np.bincount(labels).argmax()) if labels.size else -1
-
-
-def _note(i: int, played: int, linked: Connectivity, *, connected: bool) -> str:
-    """What must be known to read a young or an isolated entrant's rating."""
-    if not played:
-        return "no votes yet"
-    if not connected:
-        return "not comparable: no vote links it to the others"
-    if linked.never_lost[i]:
-        return "has not lost yet: how far above the others it stands is open"
-    if linked.never_won[i]:
-        return "has not won yet: how far below the others it stands is open"
-    return ""
-
-
-def _warnings(votes: Votes, precise: Precision, linked: Connectivity, design: float) -> tuple[str, ...]:
-    found = []
-    if not len(votes):
-        return ("no votes yet",)
-    if precise.prompts < 10:
-        noun = "prompt" if precise.prompts == 1 else "prompts"
-        found.append(f"only {precise.prompts} {noun}: claims hold for these prompts, hardly for others")
-    if linked.components > 1:
-        found.append(
-            f"{linked.components} groups of contenders that no vote links: ratings compare within a group only"
-        )
-    if np.isfinite(design) and design > 1.1:
-        worth = round(len(votes) / design)
-        found.append(f"votes share prompts and voters: your {len(votes):,} votes carry the information of {worth:,}")
-    return tuple(found)
+        known = found.get(_entrant(c, board), Entrant(frozenset(), active=False))
+        active = known.active or c.retired_at is None
+        found[_entrant(c, board)] = Entrant(known.providers | {c.provider}, active=active)
+    return found
 
 
 def matchups(board: Leaderboard) -> list[dict[str, Any]]:
-    """Every pair that has met: votes, wins, ties, and what a claim that may be looked at at any time says of them."""
-    from arena.ratings.sequence import lead
+    """Every pair that has met: votes, wins, ties, and what may be claimed of it however often one looks.
 
-    counts, names = board.columns.counts(), board.columns.contenders
+    Votes on one prompt lean the same way, so a claim counts every prompt once, by who won more of its votes; and it
+    allows for the number of pairs on the board.
+    """
+    votes, names = board.columns, board.columns.contenders
+    n = len(names)
+    low, high = np.minimum(votes.left, votes.right), np.maximum(votes.left, votes.right)
+    swapped = votes.left > votes.right
+    sign = np.select([votes.result == Result.LEFT, votes.result == Result.RIGHT], [1, -1], 0) * np.where(swapped, -1, 1)
+    pair = low * n + high
+    met = np.unique(pair)
     found = []
-    for i in range(len(names)):
-        for j in range(i + 1, len(names)):
-            wins = counts[i, j, 0] + counts[j, i, 1]
-            losses = counts[i, j, 1] + counts[j, i, 0]
-            ties = counts[i, j, 2] + counts[j, i, 2]
-            if wins + losses + ties == 0:
-                continue
-            said = lead(int(wins), int(losses))
-            found.append(
-                {
-                    "a": names[i],
-                    "b": names[j],
-                    "votes": int(wins + losses + ties),
-                    "a_wins": int(wins),
-                    "b_wins": int(losses),
-                    "ties": int(ties),
-                    "a_share": said.share,
-                    "a_share_low": said.low,
-                    "a_share_high": said.high,
-                    "verdict": {"ahead": f"{names[i]} ahead", "behind": f"{names[j]} ahead"}.get(said.verdict, "open"),
-                }
-            )
+    for code in met:
+        mine = pair == code
+        signs, prompts = sign[mine], votes.prompt[mine]
+        _, place = np.unique(prompts, return_inverse=True)
+        by_prompt = np.sign(np.bincount(place.reshape(-1), signs))
+        said = lead(int((by_prompt > 0).sum()), int((by_prompt < 0).sum()), 1 - 0.05 / len(met))
+        a, b = names[code // n], names[code % n]
+        wins, losses = int((signs > 0).sum()), int((signs < 0).sum())
+        found.append(
+            {
+                "a": a,
+                "b": b,
+                "votes": int(mine.sum()),
+                "a_wins": wins,
+                "b_wins": losses,
+                "ties": int((signs == 0).sum()),
+                "a_share": wins / (wins + losses) if wins + losses else None,
+                "a_prompts": said.wins,
+                "b_prompts": said.losses,
+                "a_prompt_share_low": said.low,
+                "a_prompt_share_high": said.high,
+                "verdict": {"ahead": f"{a} ahead", "behind": f"{b} ahead"}.get(said.verdict, "open"),
+            }
+        )
     return sorted(found, key=lambda m: (-m["votes"], m["a"], m["b"]))
 
 

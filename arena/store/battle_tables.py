@@ -116,6 +116,7 @@ class VoteRow(SQLModel, table=True):
             postgresql_where=text("undone_at IS NULL"),
         ),
         Index(None, "voter_id", "cast_at"),
+        Index(None, "network", "cast_at"),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=ROW_ID)
     battle_id: int = Field(foreign_key="battle.id", sa_type=ROW_ID)

@@ -183,9 +183,11 @@ def rendition(connection: Connection, source_sha256: str) -> Mapping[str, Any] |
 def write_rendition(
     connection: Connection, source_sha256: str, recipe: str, sha256: str | None, kept_out: str | None
 ) -> None:
-    """Note what came of an image; the first word holds."""
-    values = {"source_sha256": source_sha256, "recipe": recipe, "sha256": sha256, "kept_out": kept_out}
-    insert_ignore(connection, RENDITION, [{**values, "made_at": datetime.now(UTC)}])
+    """Note what came of an image; a newer recipe replaces an older one."""
+    values = {"recipe": recipe, "sha256": sha256, "kept_out": kept_out, "made_at": datetime.now(UTC)}
+    insert_ignore(connection, RENDITION, [{"source_sha256": source_sha256, **values}])
+    older = (RENDITION.c.source_sha256 == source_sha256) & (RENDITION.c.recipe != recipe)
+    connection.execute(RENDITION.update().where(older).values(values))
 
 
 # -- voters, battles, votes --------------------------------------------------------------------------------------------
@@ -319,6 +321,16 @@ def mark_shown(connection: Connection, battle_id: int, at: datetime) -> None:
     connection.execute(BATTLE.update().where(unseen).values(shown_at=at))
 
 
+def hold_voter(connection: Connection, voter_id: str) -> None:
+    """Let no other transaction vote for this voter until this one has ended, so that caps hold."""
+    connection.execute(sa.select(VOTER.c.id).where(VOTER.c.id == voter_id).with_for_update())
+
+
+def was_voted(connection: Connection, battle_id: int) -> bool:
+    """Whether a battle has, or ever had, a vote."""
+    return connection.execute(sa.select(VOTE.c.id).where(VOTE.c.battle_id == battle_id)).first() is not None
+
+
 def undo_vote(connection: Connection, battle_id: int, not_before: datetime, now: datetime) -> bool:
     """Take a vote back that was cast at `not_before` or later; the row stays, marked. Whether there was one."""
     mine = (VOTE.c.battle_id == battle_id) & VOTE.c.undone_at.is_(None) & (VOTE.c.cast_at >= not_before)
@@ -376,8 +388,11 @@ class Seen:
     revealed: frozenset[str]
 
 
-def seen(connection: Connection, voter_id: str) -> Seen:
-    """Everything that may not be shown to this voter again."""
+def seen(connection: Connection, voter_id: str, now: datetime | None = None) -> Seen:
+    """Everything that may not be shown to this voter again.
+
+    A pair that was loaded, never shown, and has expired by `now` has been seen by nobody.
+    """
     voted = sa.select(VOTE.c.battle_id).where(VOTE.c.voter_id == voter_id)
     query = sa.select(
         BATTLE.c.cell,
@@ -387,6 +402,8 @@ def seen(connection: Connection, voter_id: str) -> Seen:
         BATTLE.c.right_sha256,
         BATTLE.c.id.in_(voted).label("voted"),
     ).where(BATTLE.c.voter_id == voter_id)
+    if now is not None:
+        query = query.where(BATTLE.c.shown_at.is_not(None) | (BATTLE.c.expires_at > now))
     pairs, revealed = set(), set()
     for row in connection.execute(query):
         low, high = sorted((row.left_contender, row.right_contender))
@@ -456,7 +473,12 @@ def competition_rows(connection: Connection, *, simulated: bool) -> list[dict[st
         *(
             sa.select(BATTLE.c.prompt_id, BATTLE.c.mode, BATTLE.c.category, VOTE.c.id, column.label("contender"))
             .join(VOTE, counted)
-            .where(VOTE.c.simulated == simulated, VOTE.c.kind == VoterKind.HUMAN, VOTE.c.verdict != Verdict.SKIP)
+            .where(
+                VOTE.c.simulated == simulated,
+                VOTE.c.kind == VoterKind.HUMAN,
+                VOTE.c.verdict != Verdict.SKIP,
+                VOTE.c.purpose == Purpose.RATE,
+            )
             for column in (BATTLE.c.left_contender, BATTLE.c.right_contender)
         )
     ).subquery()

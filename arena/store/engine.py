@@ -28,11 +28,14 @@ class Database:
         # SQLite takes its write lock at the first write unless told earlier; a transaction that reads first and
         # then writes would fail at once instead of waiting its turn.
         self._writer = engine.execution_options(arena_write=True)
+        # SQLite's readers see one state anyway; PostgreSQL's do from this level on.
+        snapshot = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+        self._reader = engine.execution_options(**snapshot)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection for reading; sees one consistent state."""
-        with translated(self.engine), self.engine.connect() as connection:
+        with translated(self.engine), self._reader.connect() as connection:
             yield connection
 
     @contextmanager

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from arena.domain.endpoint import Endpoint
-from arena.domain.outcome import AttemptStatus
+from arena.domain.outcome import AttemptStatus, CallPurpose
 from arena.domain.plan import Phase, Trial
 from arena.domain.run import SILENT_AFTER, Run, RunStatus
 from arena.errors import ConfigError, RunBusyError, UnknownNameError
@@ -50,10 +50,12 @@ class StoredTrial:
 class PastAttempt:
     """What an earlier attempt came to, as far as money is concerned."""
 
+    trial_id: int
     endpoint_id: str
     status: str
     failure_kind: str | None
     cost_nano_usd: int | None
+    accepted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +214,17 @@ def untried(connection: Connection, run_id: str) -> set[int]:
 
 def attempts_so_far(connection: Connection, run_id: str) -> list[PastAttempt]:
     """Every attempt of a run: what a resumed budget starts from."""
+    submitted = (CALL.c.attempt_id == ATTEMPT.c.id) & (CALL.c.purpose == CallPurpose.SUBMIT)
+    accepted = sa.select(CALL.c.attempt_id).where(submitted, CALL.c.http_status.between(200, 299)).exists()
     query = (
-        sa.select(TRIAL.c.endpoint_id, ATTEMPT.c.status, ATTEMPT.c.failure_kind, ATTEMPT.c.cost_nano_usd)
+        sa.select(
+            TRIAL.c.id,
+            TRIAL.c.endpoint_id,
+            ATTEMPT.c.status,
+            ATTEMPT.c.failure_kind,
+            ATTEMPT.c.cost_nano_usd,
+            accepted.label("accepted"),
+        )
         .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
         .where(TRIAL.c.run_id == run_id)
     )

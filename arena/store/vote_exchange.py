@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from arena.domain.battle import Battle, Cell, Entry, Purpose, Rule, Verdict, Vote, VoterKind
 from arena.domain.request import Mode
@@ -66,6 +68,7 @@ COLUMNS = (
 )
 _OF_BATTLE = ("prompt_id", "prompt_sha256", "left_sha256", "right_sha256", "rule", "propensity")
 BATCH_ROWS = 5000
+LONGEST_VOTER, LONGEST_NAME = 64, 200
 
 
 def exported(connection: Connection, salt: str | None = None) -> Iterator[dict[str, Any]]:
@@ -91,7 +94,7 @@ def exported(connection: Connection, salt: str | None = None) -> Iterator[dict[s
         .order_by(VOTE.c.id)
     )  # fmt: skip
     orders: dict[str, int] = {}
-    for row in connection.execution_options(yield_per=BATCH_ROWS).execute(query).mappings():
+    for row in connection.execute(query, execution_options={"yield_per": BATCH_ROWS}).mappings():
         voter = hashlib.sha256(f"{salt}/{row['voter_id']}".encode()).hexdigest()[:24]
         orders[voter] = orders.get(voter, 0) + 1
         yield _row(dict(row), voter, orders[voter])
@@ -129,37 +132,60 @@ def _row(row: Mapping[str, Any], voter: str, order: int) -> dict[str, Any]:
     }
 
 
-def imported(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Store votes from rows, in their order; returns how many.
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many votes were stored, and how many were there already."""
+
+    stored: int
+    known: int
+
+
+def imported(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Imported:
+    """Store votes from rows, in their order; what was imported before is not stored again.
 
     ConfigError names the row that cannot be read; the caller's transaction ends with it, so that none is stored.
     """
     people: dict[tuple[str, bool], int] = {}
-    count = 0
-    for count, row in enumerate(rows, start=1):
+    stored = known = 0
+    for number, row in enumerate(rows, start=1):
         try:
-            _store(connection, row, people)
-        except (KeyError, ValueError, TypeError) as error:
-            raise ConfigError(f"row {count}: {_problem(error)}") from None
-    return count
+            if _store(connection, row, number, people):
+                stored += 1
+            else:
+                known += 1
+        except (KeyError, ValueError, TypeError, OverflowError, OSError, DBAPIError) as error:
+            raise ConfigError(f"row {number}: {_problem(error)}") from None
+    return Imported(stored, known)
 
 
 def _problem(error: Exception) -> str:
+    if isinstance(error, DBAPIError):
+        return "holds a value that the database cannot store"
     return f"the column {error} is missing" if isinstance(error, KeyError) else str(error).split("\n")[0]
 
 
-def _store(connection: Connection, row: Mapping[str, Any], people: dict[tuple[str, bool], int]) -> None:
+def _store(connection: Connection, row: Mapping[str, Any], number: int, people: dict[tuple[str, bool], int]) -> bool:
+    """Store one row; False if it was imported before."""
     winner = str(row["winner"])
     if winner not in VERDICT:
         raise ValueError(f"winner is {winner!r}; known are {', '.join(WINNER.values())}")
-    verdict, simulated = VERDICT[winner], bool(_or(row, "simulated", False))
+    verdict, simulated = VERDICT[winner], _boolean(_or(row, "simulated", False))
+    token_sha256 = _fingerprint(row, number)
+    if connection.execute(sa.select(BATTLE.c.id).where(BATTLE.c.token_sha256 == token_sha256)).first():
+        return False
     cast_at = _moment(_or(row, "tstamp", None)) or datetime.now(UTC)
     left, right = (_entry(connection, row, side, people, simulated=simulated, at=cast_at) for side in ("a", "b"))
-    if _or(row, "side_a", "left") == "right":
+    side = _or(row, "side_a", "left")
+    if side not in {"left", "right"}:
+        raise ValueError(f"side_a is {side!r}; it is left or right")
+    if left.contender == right.contender:
+        raise ValueError(f"model_a and model_b are both {row['model_a']!r}")
+    if side == "right":
         left, right = right, left
         verdict = {Verdict.LEFT: Verdict.RIGHT, Verdict.RIGHT: Verdict.LEFT}.get(verdict, verdict)
     kind = VoterKind(_or(row, "voter_kind", VoterKind.HUMAN))
     voter = str(_or(row, "evaluation_session_id", "unknown"))
+    voter = voter if len(voter) <= LONGEST_VOTER else hashlib.sha256(voter.encode()).hexdigest()
     register_voter(connection, voter, kind)
     battle = write_battle(
         connection,
@@ -177,7 +203,7 @@ def _store(connection: Connection, row: Mapping[str, Any], people: dict[tuple[st
             shown_at=cast_at,
             expires_at=cast_at,
         ),
-        secrets.token_hex(32),
+        token_sha256,
     )
     dwell_ms = int(_or(row, "dwell_ms", 0))
     vote = Vote(battle_id=battle.id, voter_id=voter, verdict=verdict, cast_at=cast_at, dwell_ms=dwell_ms)
@@ -185,6 +211,22 @@ def _store(connection: Connection, row: Mapping[str, Any], people: dict[tuple[st
     marks = {"undone_at": _moment(_or(row, "undone_at", None)), "quarantine": _or(row, "quarantine", None)}
     if any(marks.values()):
         connection.execute(VOTE.update().where(VOTE.c.battle_id == battle.id).values(marks))
+    return True
+
+
+def _fingerprint(row: Mapping[str, Any], number: int) -> str:
+    """What tells an imported vote from every other one: the same file gives the same once more."""
+    named = ("id", "evaluation_session_id", "evaluation_order", "tstamp", "model_a", "model_b", "winner", "prompt_id")
+    parts = [str(_or(row, name, "")) for name in named]
+    return hashlib.sha256("\x00".join(parts if parts[0] else [*parts, str(number)]).encode()).hexdigest()
+
+
+def _boolean(value: Any) -> bool:
+    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    text = str(value).strip().lower().removesuffix(".0")
+    if text not in known:
+        raise ValueError(f"simulated is {value!r}; it is true or false")
+    return known[text]
 
 
 def _entry(
@@ -196,7 +238,9 @@ def _entry(
     simulated: bool,
     at: datetime,
 ) -> Entry:
-    name = str(row[f"model_{side}"])
+    name = str(_or(row, f"model_{side}", "")).strip()
+    if not name or len(name) > LONGEST_NAME:
+        raise ValueError(f"model_{side} names no contender")
     provider = str(_or(row, f"provider_{side}", name.partition("/")[0]))
     weights = str(_or(row, f"weights_{side}", name.partition("/")[2] or name))
     if (name, simulated) not in people:

@@ -34,7 +34,7 @@ def vote(token: str, verdict: Verdict) -> None:
         receipt = voting.cast(showing, verdict)
     except BallotError as error:
         st.toast(fmt.capitalized(str(error)), icon=":material/info:")
-        if "expired" in str(error) or "does not exist" in str(error):
+        if "700 ms" not in str(error):
             st.session_state["showing"] = None
         return
     st.session_state["last"] = (showing, receipt, verdict)
@@ -42,10 +42,11 @@ def vote(token: str, verdict: Verdict) -> None:
 
 
 def take_back() -> None:
-    """Undo: the last pair comes back, if it is not too late."""
+    """Undo: the last vote no longer counts, if it is not too late; its pair is closed, as its names were told."""
     showing, _, _ = st.session_state["last"]
     if voting.undo(showing):
-        st.session_state["showing"], st.session_state["last"] = showing, None
+        st.session_state["last"] = None
+        st.toast("Taken back: that vote does not count.", icon=":material/undo:")
     else:
         st.toast("Too late: this vote stands.", icon=":material/info:")
 

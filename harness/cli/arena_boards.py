@@ -12,7 +12,8 @@ from harness.cli import console
 from harness.cli.console import Json, out, print_json
 
 if TYPE_CHECKING:
-    from arena.reports.leaderboard import Board, Leaderboard, Row
+    from arena.reports.board_rows import Row
+    from arena.reports.leaderboard import Board, Leaderboard
 
 
 class By(StrEnum):
@@ -71,13 +72,12 @@ def matchups(
     from rich.table import Table
 
     table = Table(pad_edge=False, header_style="bold")
-    for name in ("a", "b", "votes", "a wins", "b wins", "ties", "a's share of decided votes", "verdict"):
+    for name in ("a", "b", "votes", "a wins", "b wins", "ties", "prompts won, a : b", "verdict"):
         table.add_column(name, justify="left" if name in {"a", "b", "verdict"} else "right")
     for m in rows:
-        interval = f"[{m['a_share_low'] * 100:.0f}, {m['a_share_high'] * 100:.0f}]"
-        share = "–" if m["a_share"] is None else f"{m['a_share'] * 100:.0f} % {interval}"
+        prompts = f"{m['a_prompts']} : {m['b_prompts']}"
         counts = [str(m[name]) for name in ("votes", "a_wins", "b_wins", "ties")]
-        table.add_row(m["a"], m["b"], *counts, share, m["verdict"])
+        table.add_row(m["a"], m["b"], *counts, prompts, m["verdict"])
     out().print(table)
 
 
@@ -148,9 +148,11 @@ def _print_board(board: Leaderboard) -> None:
 
 
 def _cells(row: Row) -> tuple[Any, ...]:
-    interval = "–" if row.low is None or row.high is None else f"[{row.low:.0f}, {row.high:.0f}]"
+    ends = ["open" if end is None else f"{end:.0f}" for end in (row.low, row.high)]
+    interval = "–" if row.low is None and row.high is None else f"[{ends[0]}, {ends[1]}]"
+    elo = "–" if row.elo is None else f"{row.elo:.0f}"
     rank = "–" if row.rank_best is None else f"{row.rank_best}–{row.rank_worst}"
     rate = "–" if row.win_rate is None else f"{row.win_rate * 100:.0f} %"
     note = row.note or ("provisional" if row.provisional else "")
     name = f"{row.entrant}{' (retired)' if row.retired else ''}"
-    return str(row.tier or "–"), name, f"{row.elo:.0f}", interval, rank, str(row.votes), rate, note
+    return str(row.tier or "–"), name, elo, interval, rank, str(row.votes), rate, note

@@ -78,7 +78,7 @@ class Told:
 
 def _key(endpoint: Endpoint) -> SecretStr | None:
     """A stand-in where the key is not set, so that the header shows; it is redacted either way."""
-    return SecretStr(os.environ.get(endpoint.key_env) or "not-set") if endpoint.key_env else None
+    return SecretStr(os.environ.get(endpoint.key_env, "").strip() or "not-set") if endpoint.key_env else None
 
 
 def _refuse(adapter: Provider, job: Job) -> None:

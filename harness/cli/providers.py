@@ -72,12 +72,15 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show how an endpoint takes each field of a request, its limits and prices; with --dry-run the exact call."""
+    from arena.errors import ConfigError
     from harness.cli.endpoint_view import Told
     from harness.providers import provider
     from harness.session import today
 
     found = catalog()
-    chosen = found.select_endpoints([endpoint], "providers show")[0]
+    chosen, *more = found.select_endpoints([endpoint], "providers show")
+    if more:
+        raise ConfigError(f"{endpoint} stands for {len(more) + 1} endpoints; name one, such as {chosen.id}")
     adapter, card = provider(chosen.protocol), found.prices().card(chosen.id, today())
     request = None
     if dry_run:

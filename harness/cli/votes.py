@@ -51,8 +51,9 @@ def import_votes(
     settings = console.settings()
     settings.require_writable()
     with open_database(settings, create=True).write() as connection:
-        count = imported(connection, rows)
-    say(f"{count} votes read; next: arena leaderboard")
+        found = imported(connection, rows)
+    known = f", {found.known} were there already" if found.known else ""
+    say(f"{found.stored} votes read{known}; next: arena leaderboard")
 
 
 @cli.command()

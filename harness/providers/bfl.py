@@ -119,4 +119,5 @@ class Bfl(Provider):
         credits_left = wire.number(wire.table(wire.read_json(exchange.body)).get("credits"))
         if credits_left is None:
             return Probed(None, "answers, but with no balance")
-        return Probed(credits_left > 0, f"the key is good; {credits_left:g} credits are left")
+        says = f"the key is good; {credits_left:g} credits are left"
+        return Probed(None if credits_left > 0 else False, f"{says}; of the model nothing is said")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from arena.domain.failure import FailureKind
@@ -13,7 +14,6 @@ from harness.providers.base import Answer, Done, Exchange, Job, Pending, Rejecte
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
 
     from pydantic import JsonValue, SecretStr
 
@@ -72,7 +72,7 @@ def _unknown(job: Job, exchange: Exchange) -> Answer:
 
 def _stands(exchange: Exchange, reply: Mapping[str, JsonValue]) -> Answer:
     status, task_id = wire.label(reply.get("status")) or "", wire.label(reply.get("id"))
-    if status == "Pending":
+    if status and status not in {"Ready", *ENDED}:  # `Pending`, and whatever else may be said of a task under way
         asked = exchange.call
         again = Poll(CallPurpose.POLL, "GET", asked.url, auth=asked.auth)
         return Pending(again, provider_status=status, request_id=task_id, cost_usd=_cost_usd(reply))
@@ -80,7 +80,10 @@ def _stands(exchange: Exchange, reply: Mapping[str, JsonValue]) -> Answer:
         return _ready(exchange, reply)
     kind = ENDED.get(status, FailureKind.BAD_RESPONSE)
     message = f"{status or 'no status'}: {_details(reply)}".removesuffix(": ")
-    return replace(wire.rejected(exchange, kind, message), cost_usd=_cost_usd(reply), request_id=task_id)
+    cost_usd = _cost_usd(reply)
+    if cost_usd is None and kind is FailureKind.MODERATED_INPUT:
+        cost_usd = Decimal(0)  # documented as not charged, whatever the receipt of the submission said
+    return replace(wire.rejected(exchange, kind, message), cost_usd=cost_usd, request_id=task_id)
 
 
 def _ready(exchange: Exchange, reply: Mapping[str, JsonValue]) -> Answer:

@@ -143,7 +143,9 @@ class Cloudflare(Provider):
         return Done((InlineImage(image),), request_id=wire.request_id(exchange.headers), remarks=remarks)
 
     def probe(self, endpoint: Endpoint, key: SecretStr | None) -> WireCall | None:
-        """The models that there are, searched for this one."""
+        """The models that there are, searched for this one; nothing is asked before the account is named."""
+        if NO_ACCOUNT in endpoint.base_url:
+            return None
         url = f"{endpoint.base_url}/models/search?search={quote(endpoint.model.rpartition('/')[2], safe='')}"
         return WireCall(CallPurpose.RESULT, "GET", url, auth=wire.auth_header("Authorization", "Bearer ", key))
 

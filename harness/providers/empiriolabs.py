@@ -85,6 +85,8 @@ class EmpirioLabs(OpenAIImages):
         if name is None and not polled:
             return super().parse(job, exchange)
         status = (wire.label(reply.get("status")) or "").lower()
+        if isinstance(reply.get("data"), list) and not polled and status not in FAILED | CANCELED:
+            return super().parse(job, exchange)  # a held answer may carry the images and the job's name
         if status in COMPLETED:
             return _completed(job, exchange, reply, name)
         if status in FAILED | CANCELED or (polled and not status):
@@ -119,9 +121,10 @@ def _address(endpoint: Endpoint, reply: Mapping[str, JsonValue], name: str) -> s
 
 
 def _completed(job: Job, exchange: Exchange, reply: Mapping[str, JsonValue], name: str | None) -> Answer:
-    result = wire.table(reply.get("result"))
-    lists = (result.get(field) for field in ("data", "images", "urls"))
-    entries = next((found for found in lists if isinstance(found, list)), None)
+    whole, result = reply.get("result"), wire.table(reply.get("result"))
+    lists = (whole, *(result.get(field) for field in ("data", "images", "urls")))
+    single = [result[field] for field in ("url", "image") if field in result]
+    entries = next((found for found in lists if isinstance(found, list)), single or None)
     tables: list[JsonValue] = [{"url": e} if isinstance(e, str) else e for e in entries or []]
     images = images_of({"data": tables}, job.endpoint.base_url)
     if isinstance(images, str):

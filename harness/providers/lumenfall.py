@@ -117,8 +117,7 @@ class Lumenfall(OpenAIImages):
 
     def read_probe(self, endpoint: Endpoint, exchange: Exchange) -> Probed:
         """The list has models without the vendor that they are pinned to."""
-        bare = endpoint.model.rpartition("/")[2]
-        return read_model_list({endpoint.model, bare, bare.removesuffix("-edit")}, exchange)
+        return read_model_list({endpoint.model, endpoint.model.rpartition("/")[2]}, exchange)
 
     def lookups(self, endpoint: Endpoint, key: SecretStr | None, request_id: str) -> tuple[WireCall, ...]:
         """The request in the gateway's own log, beside the OpenAI paths."""
@@ -131,7 +130,7 @@ class Lumenfall(OpenAIImages):
         """The gateway's own duration, and what it charged once the request is over."""
         said = wire.table(wire.read_json(exchange.body)) if exchange.status == 200 else {}
         duration_ms = wire.number(said.get("duration_ms"))
-        over = said.get("status") not in {None, "pending", "processing"}
+        over = wire.text(said.get("status")) not in {None, "pending", "processing"}
         return Lookup({} if duration_ms is None else {"total": duration_ms}, _cost(said, "currency") if over else None)
 
 

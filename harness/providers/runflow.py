@@ -168,7 +168,7 @@ class Runflow(Provider):
         if exchange.status >= 300:
             # A key may be good for runs and yet not for looking at the balance, which is a 403.
             return Probed(False if exchange.status == 401 else None, f"HTTP {exchange.status}")
-        return Probed(True, "the key is good")
+        return Probed(None, "the key is good; of the model nothing is said")
 
 
 def _pending(job: Job, exchange: Exchange, run: Run) -> Answer:

@@ -49,8 +49,8 @@ class Run:
 
     @property
     def pending(self) -> bool:
-        """Whether it has not ended."""
-        return self.status in PENDING
+        """Whether it has not ended; a status that is not known is one of a run under way."""
+        return self.status in PENDING or bool(self.status and self.status not in SUCCEEDED | FAILED)
 
     @property
     def succeeded(self) -> bool:

@@ -45,7 +45,10 @@ class VllmOmni(OpenAIImages):
     def extras(self, job: Job, reply: Mapping[str, JsonValue], exchange: Exchange) -> Extras:
         """`metrics.stage_durations`: one entry a stage, such as `Flux2KleinPipeline.vae.decode`, and their sum."""
         stages = wire.table(wire.table(reply.get("metrics")).get("stage_durations"))
-        found = {name.partition(".")[2] or name: seconds for name, seconds in list(stages.items())[: wire.MAX_TIMINGS]}
-        by_stage = wire.milliseconds(wire.seconds_as_ms(**found))
+        told = wire.milliseconds(wire.seconds_as_ms(**dict(list(stages.items())[: wire.MAX_TIMINGS])))
+        by_stage: dict[str, float] = {}
+        for name, ms in told.items():  # two pipelines may have a stage of one name
+            short = name.partition(".")[2] or name
+            by_stage[short] = by_stage.get(short, 0.0) + ms
         # The profiler's stages follow one another, so that their sum is what the model took.
         return Extras({**by_stage, "predict": sum(by_stage.values())} if by_stage else {})

@@ -52,10 +52,12 @@ _KIND_BY_STATUS = {
     504: FailureKind.TIMEOUT_START,
 }
 _MODERATION = re.compile(
-    r"moderation_blocked|blocked by (?:our )?moderation|content[_ ]policy|content[_ ]filter|nsfw|sensitive content"
-    r"|(?:rejected|refused|blocked|flagged) (?:by|as|for) [^.]{0,40}(?:safety|moderation|inappropriate|unsafe|policy)",
+    r"moderation_blocked|blocked by (?:our )?moderation|content[_ ]policy|content[_ ]filter|sensitive content"
+    r"|nsfw(?! must| should| is not a| has to)"
+    r"|(?:rejected|refused|blocked|flagged) (?:by|as|for) [^.]{0,40}(?:safety|moderation|inappropriate|unsafe)",
     re.IGNORECASE,
 )
+_UNPAID = re.compile(r"insufficient_(?:quota|credit|balance)|billing_(?:hard_limit|not_active)", re.IGNORECASE)
 
 
 _WAIT_IN_WORDS = re.compile(
@@ -268,7 +270,7 @@ def kind_of(status: int, words: str) -> FailureKind:
     """The kind of failure for an HTTP status and the words that came with it."""
     if status in {400, 403, 422} and _MODERATION.search(words):
         return FailureKind.MODERATED_INPUT
-    if status in {400, 403, 429} and re.search(r"insufficient_(quota|credit|balance)|billing", words, re.IGNORECASE):
+    if status in {400, 403, 429} and _UNPAID.search(words):
         return FailureKind.PAYMENT
     if status in _KIND_BY_STATUS:
         return _KIND_BY_STATUS[status]

@@ -66,7 +66,7 @@ def test_an_empty_board_reads_sensibly():
     found = board_of()
     assert found.warnings == ("no votes yet",)
     assert {(r.elo, r.low, r.tier, r.provisional, r.note) for r in found.rows} == {
-        (ANCHOR_ELO, None, None, True, "no votes yet")
+        (None, None, None, True, "no votes yet")
     }
     assert as_json(found)["votes"] == 0
 
@@ -94,9 +94,8 @@ def test_what_no_vote_links_is_said_to_be_not_comparable():
 def test_a_grown_board_has_tiers_ranks_and_a_design_effect():
     found = board_of(*many(votes=20_000, prompts=40, prompt_elo=60, spread_elo=150, seed=3))
     assert not any(row.provisional for row in found.rows)
-    tiers = [row.tier for row in found.rows]
-    assert tiers == sorted(tiers)
-    assert tiers[0] == 1
+    assert found.rows[0].tier == 1
+    assert all((row.tier == 1) == (row.rank_best == 1) for row in found.rows)
     assert all(row.low < row.elo < row.high for row in found.rows)
     assert all(row.rank_best <= place <= row.rank_worst for place, row in enumerate(found.rows, 1))
     assert found.effective_votes < found.votes
@@ -134,6 +133,23 @@ def test_matchups_count_every_meeting_and_claim_only_what_holds_at_any_time():
     assert (first["votes"], first["a_wins"], first["b_wins"], first["ties"]) == (101, 30, 70, 1)
     assert first["verdict"] == "fal/small ahead"
     assert (second["votes"], second["verdict"], second["a_share"]) == (1, "open", None)
+
+
+def test_matchups_do_not_call_a_leader_from_one_prompt_voted_on_a_hundred_times():
+    (pair,) = matchups(board_of(*((1, 2, "left", "p", f"v{i}") for i in range(100)), names=NAMES[:2]))
+    assert (pair["a_wins"] + pair["b_wins"], pair["verdict"]) == (100, "open")
+
+
+def test_contenders_without_a_vote_change_nothing_for_the_others():
+    votes = many(votes=4000, prompts=60, seed=9)
+    alone, crowded = board_of(*votes), board_of(*votes, names=[*NAMES, *(f"new/{i}" for i in range(20))])
+    assert [r for r in crowded.rows if r.votes] == list(alone.rows)
+    assert crowded.effective_votes == alone.effective_votes
+
+
+def test_one_voters_board_says_so():
+    found = board_of(*((1, 2, "left" if i % 3 else "right", f"p{i}", "me") for i in range(60)), names=NAMES[:2])
+    assert any("only 1 voter" in warning for warning in found.warnings)
 
 
 def test_the_same_votes_give_the_same_board_to_the_last_digit():

@@ -10,7 +10,7 @@ from arena.domain.failure import FailureKind
 from arena.domain.request import GenerationRequest, SourceImage
 from harness.addresses import belongs_to
 from harness.providers import provider
-from harness.providers.base import Exchange, ImageAddress, JsonBody, Rejected, unsupported
+from harness.providers.base import Exchange, ImageAddress, JsonBody, Pending, Rejected, unsupported
 from tests.contracts.case import IMAGE_URL, KEY, SOURCE, Reply
 from tests.contracts.cases.bfl import ACCEPTED, CASE, POLL_URL, REASONS, RESULT, TASK, told
 from tests.servers import png
@@ -171,6 +171,15 @@ def test_bad_keys_and_empty_accounts_have_several_forms():
     assert (failure.kind, failure.message, failure.retry_after_s) == (FailureKind.RATE_LIMITED, "24 active tasks", 2)
 
 
+def test_a_state_that_is_not_known_is_one_of_a_task_under_way():
+    assert isinstance(CASE.parse(Reply({"id": "t", "status": "Warming up"})), Pending)
+
+
+def test_a_refused_prompt_is_not_charged_whatever_the_receipt_said():
+    refused = CASE.parse(Reply({"id": "t", "status": "Request Moderated", "cost": None}))
+    assert (refused.failure.kind, refused.cost_usd) == (FailureKind.MODERATED_INPUT, 0)
+
+
 def test_the_probe_asks_for_the_balance():
     endpoint = CASE.job().endpoint
     call = ADAPTER.probe(endpoint, CASE.job().key)
@@ -180,8 +189,9 @@ def test_the_probe_asks_for_the_balance():
         found = ADAPTER.read_probe(endpoint, Exchange(call, status, {}, Reply(body).content))
         return found.may_use, found.says
 
-    assert probed({"credits": 12.5}) == (True, "the key is good; 12.5 credits are left")
-    assert probed({"credits": 0}) == (False, "the key is good; 0 credits are left")
+    said = "the key is good; {} credits are left; of the model nothing is said"
+    assert probed({"credits": 12.5}) == (None, said.format(12.5))
+    assert probed({"credits": 0}) == (False, said.format(0))
     assert probed({"detail": "Not authenticated"}, 403) == (False, "HTTP 403")
     assert probed({"detail": "Invalid API key format"}, 422) == (False, "HTTP 422")
     assert probed({}, 503) == (None, "HTTP 503")

@@ -233,9 +233,13 @@ def test_a_run_is_asked_for_once_more_afterwards():
     assert (gone.cost_usd, gone.server_ms) == (None, {})
 
 
+def test_a_status_that_is_not_known_is_one_of_a_run_under_way():
+    assert isinstance(CASE.parse(Reply({"id": "r", "status_code": "preparing"})), Pending)
+
+
 def test_a_probe_looks_at_the_balance():
     lab = make_endpoint(protocol="runflow", model=MODEL)
     call = ADAPTER.probe(lab, SecretStr(KEY))
     assert (call.method, call.url) == ("GET", f"{lab.base_url}/billing/balance")
     told = {s: ADAPTER.read_probe(lab, Exchange(call, s, {}, b"{}")).may_use for s in (200, 401, 403, 404, 500)}
-    assert told == {200: True, 401: False, 403: None, 404: None, 500: None}
+    assert told == {200: None, 401: False, 403: None, 404: None, 500: None}

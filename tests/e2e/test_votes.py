@@ -84,6 +84,14 @@ def test_a_round_trip_gives_the_same_board_to_the_last_digit(voted, tmp_path, su
     assert not ours["evaluation_session_id"].str.startswith("v").any()
 
 
+def test_a_file_that_is_read_twice_counts_once(arena, tmp_path):
+    file = tmp_path / "twice.csv"
+    file.write_text("id,model_a,model_b,winner,quarantine\n1,a,b,model_a,NA\n2,a,b,tie,\n")
+    assert "2 votes read" in arena("votes", "import", str(file)).err
+    assert "0 votes read, 2 were there already" in arena("votes", "import", str(file)).err
+    assert arena.json("leaderboard")["votes"] == 1  # the other one is in quarantine, and "NA" is its reason
+
+
 def test_data_of_other_arenas_can_be_read(arena, tmp_path):
     file = tmp_path / "theirs.csv"
     file.write_text(
@@ -104,6 +112,11 @@ def test_data_of_other_arenas_can_be_read(arena, tmp_path):
         ("model_a,model_b\na,b\n", "the column winner is missing"),
         ("model_a,model_b,winner\na,b,model_a\na,b,nobody\n", "row 2: winner is 'nobody'"),
         ("model_a,model_b,winner,mode\na,b,tie,video\n", "row 1: 'video' is not a valid Mode"),
+        ("model_a,model_b,winner\na,a,tie\n", "row 1: model_a and model_b are both 'a'"),
+        ("model_a,model_b,winner\n,b,tie\n", "row 1: model_a names no contender"),
+        ("model_a,model_b,winner,simulated\na,b,tie,maybe\n", "row 1: simulated is 'maybe'"),
+        ("model_a,model_b,winner,tstamp\na,b,tie,1e18\n", "row 1: "),
+        ("model_a,model_b,winner,side_a\na,b,tie,top\n", "row 1: side_a is 'top'"),
     ],
 )
 def test_a_file_with_a_wrong_row_is_refused_whole(arena, tmp_path, text, sentence):
@@ -125,6 +138,6 @@ def test_judges_stay_judges_through_a_round_trip(arena, tmp_path):
     with database.read() as connection:
         assert [row["voter_kind"] for row in exported(connection)] == [VoterKind.JUDGE]
     with database.write() as connection:
-        assert imported(connection, []) == 0
+        assert imported(connection, []).stored == 0
         assert VOTE.name == "vote"
     database.close()

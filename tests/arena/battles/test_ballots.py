@@ -53,7 +53,7 @@ def test_the_same_vote_again_counts_once_and_another_is_refused(ballots, databas
     watch.ahead(seconds=3)
     assert ballots.cast(ballot.token, "ann", Verdict.LEFT, LONG_ENOUGH).counted
     assert not ballots.cast(ballot.token, "ann", Verdict.LEFT, LONG_ENOUGH).counted
-    with pytest.raises(BallotError, match="undo"):
+    with pytest.raises(BallotError, match="voted on already"):
         ballots.cast(ballot.token, "ann", Verdict.RIGHT, LONG_ENOUGH)
     assert len(vote_rows(database)) == 1
 
@@ -110,13 +110,51 @@ def test_a_vote_can_be_taken_back_for_a_few_seconds_and_stays_on_record(ballots,
     assert not ballots.undo(ballot.token, "bob")
     assert ballots.undo(ballot.token, "ann")
     assert not ballots.undo(ballot.token, "ann")
-    assert ballots.cast(ballot.token, "ann", Verdict.RIGHT, LONG_ENOUGH).counted
+    with pytest.raises(BallotError, match="names were told"):  # a second thought would no longer be blind
+        ballots.cast(ballot.token, "ann", Verdict.RIGHT, LONG_ENOUGH)
+    rows = vote_rows(database)
+    assert [(r["verdict"], r["undone_at"] is None) for r in rows] == [("left", False)]
+    with database.read() as connection:
+        assert facts(connection, simulated=False) == b""
+
+
+def test_it_is_too_late_to_take_a_vote_back_after_some_seconds(ballots, watch):
+    ballot = opened(ballots)
+    watch.ahead(seconds=3)
+    ballots.cast(ballot.token, "ann", Verdict.LEFT, LONG_ENOUGH)
     watch.ahead(seconds=20)
     assert not ballots.undo(ballot.token, "ann")
-    rows = vote_rows(database)
-    assert [(r["verdict"], r["undone_at"] is None) for r in rows] == [("left", False), ("right", True)]
-    with database.read() as connection:
-        assert len(facts(connection, simulated=False)) == FACTS.size
+
+
+def test_a_loaded_pair_is_void_once_one_of_its_images_was_named(database, watch):
+    ballots = Ballots(database, now=watch)
+    ballots.register("ann")
+    pool = ballots.pool(simulated=False)
+    loaded = [ballots.open("ann", pool, shown=False, seed=s) for s in range(8)]
+    first, *others = [ballots.battle(b.token) for b in loaded]
+    watch.ahead(seconds=1)
+    ballots.show(loaded[0].token, "ann")
+    watch.ahead(seconds=1)
+    ballots.cast(loaded[0].token, "ann", Verdict.LEFT, LONG_ENOUGH)
+    named = {first.left.sha256, first.right.sha256}
+    sharing = next(i for i, b in enumerate(others, 1) if {b.left.sha256, b.right.sha256} & named)
+    ballots.show(loaded[sharing].token, "ann")
+    watch.ahead(seconds=1)
+    with pytest.raises(BallotError, match="named to you"):
+        ballots.cast(loaded[sharing].token, "ann", Verdict.LEFT, LONG_ENOUGH)
+
+
+def test_pairs_that_were_loaded_and_never_shown_come_back(ballots, watch):
+    pool = ballots.pool(simulated=False)
+    while ballots.open("ann", pool, shown=False) is not None:
+        pass
+    watch.ahead(hours=1)
+    assert ballots.open("ann", pool) is not None
+
+
+def test_a_stranger_gets_no_ballot(ballots):
+    with pytest.raises(BallotError, match="not known"):
+        ballots.open("nobody", ballots.pool(simulated=False))
 
 
 def test_caps_hold_for_voters_and_for_networks(database, watch):

@@ -31,7 +31,6 @@ CASE = Case(
     ),
     failures=(
         (Reply(told("Error")), FailureKind.PROVIDER_ERROR),
-        (Reply(told("Lost")), FailureKind.BAD_RESPONSE),
         (Reply({"detail": "Insufficient credits"}, 402), FailureKind.PAYMENT),
         (Reply({"detail": "Not authenticated"}, 403), FailureKind.AUTH),
         (Reply({"detail": "Invalid API key format"}, 422), FailureKind.AUTH),

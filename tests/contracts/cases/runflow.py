@@ -75,7 +75,6 @@ CASE = Case(
         (refused(404, "RUN_NOT_FOUND"), FailureKind.NOT_FOUND),
         (refused(429, "RATE_LIMITED"), FailureKind.RATE_LIMITED),
         (Reply({**SUCCEEDED, "output": {}}), FailureKind.BAD_RESPONSE),
-        (Reply({**SUCCEEDED, "status_code": "resting"}), FailureKind.BAD_RESPONSE),
     ),
     endpoint={"model": MODEL, "delivery": "url"},
 )

@@ -258,4 +258,4 @@ async def test_lookup_and_probe_are_answered(tmp_path):
         assert (found.cost_usd, found.server_ms) == (came.cost.usd, came.server_ms)
         probe = adapter.probe(endpoint, None)
         status, _, balance = sim.call(probe.url.removeprefix(sim.url), headers=auth())
-        assert adapter.read_probe(endpoint, Exchange(probe, status, {}, json.dumps(balance).encode())).may_use is True
+        assert adapter.read_probe(endpoint, Exchange(probe, status, {}, json.dumps(balance).encode())).may_use is None

@@ -124,6 +124,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vote")),
     )
     with op.batch_alter_table("vote", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_vote_network_cast_at"), ["network", "cast_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_vote_voter_id_cast_at"), ["voter_id", "cast_at"], unique=False)
         batch_op.create_index(
             "uq_vote_standing",
