@@ -26,7 +26,7 @@ from arena.errors import RunBusyError
 from arena.store import runs
 from arena.units import NS_PER_MS, nano_usd
 from harness.engine import Delivery, Engine
-from harness.limits import RateLimit, Slots
+from harness.limits import RateLimit, Slots, shared_by_account
 from harness.plan import Prepared, Target, in_flight, timeout_s
 from harness.providers.base import Job
 from harness.receiver import Receiver, Returned
@@ -85,6 +85,7 @@ class Runner:
         self._budget, self._progress, self._clock = budget, progress, clock
         self._engine, self._transport = Engine(clock), Transport(clock)
         self._receiver = Receiver(recorder, blobs, budget, progress, self._failed)
+        self._accounts = shared_by_account((t.endpoint for t in prepared.targets.values()), clock)
         self._status, self._stopped = RunStatus.FINISHED, False
         self._error: Exception | None = None
         self._waiting: set[anyio.CancelScope] = set()
@@ -131,6 +132,9 @@ class Runner:
 
     def _lane(self, target: Target) -> _Lane:
         width = in_flight(self._prepared.plan, target.endpoint)
+        shared = self._accounts.get(target.endpoint.account or "")
+        if shared is not None:
+            return _Lane(target, Slots(self._transport, width, shared.open_at_once), shared.rate, width, deque())
         rate = RateLimit(self._clock, target.endpoint.limits.requests_per_minute)
         return _Lane(target, Slots(self._transport, width), rate, width, deque())
 

@@ -105,7 +105,8 @@ class Endpoint(Value):
     """One model at one provider.
 
     `protocol` names the adapter, `weights` the model that is served, in the same words at every provider (by default
-    what follows the provider in the id), `key_env` the environment variable that holds the credential (None: no key is
+    what follows the provider in the id), `account` what endpoints share whose provider counts requests over all of
+    them together, `key_env` the environment variable that holds the credential (None: no key is
     sent). `key_hosts` are hosts beside the base URL's own that the key may be sent to over https: a name, a name with
     a port, or `*.example.com` for every host below a domain. `result_hosts` are hosts from which results may be
     downloaded although they are private or speak plain http. `options` belong to the protocol. `simulated` marks
@@ -118,6 +119,7 @@ class Endpoint(Value):
     model: str = Field(min_length=1)
     base_url: str
     weights: str | None = None
+    account: str | None = None
     region: str | None = None
     modes: tuple[Mode, ...] = Field(default=(Mode.TEXT_TO_IMAGE,), min_length=1)
     key_env: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]*$")
