@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from arena.reports.leaderboard import Board, Leaderboard, leaderboard
-from arena.store import battles
+from arena.store import contenders, vote_facts
 from dashboards import data
 from dashboards import format as fmt
 from dashboards.charts import FRAME_PX, MIN_PX, ROW_PX, Chart
@@ -29,14 +29,14 @@ def board(wanted: Board) -> Leaderboard:
 def only_simulated() -> bool:
     """Whether there are simulated contenders only."""
     with data.database().read() as connection:
-        known = battles.contenders(connection)
+        known = contenders.contenders(connection)
     return not any(not c.simulated for c in known)
 
 
 def categories() -> list[str]:
     """Every category that votes were cast in."""
     with data.database().read() as connection:
-        return battles.voted_categories(connection)
+        return vote_facts.voted_categories(connection)
 
 
 def table(shown: Leaderboard) -> pd.DataFrame:

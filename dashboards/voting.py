@@ -23,7 +23,7 @@ from arena.battles.renditions import Gallery, common_length, salted
 from arena.errors import StoreError
 from arena.reports.leaderboard import Board, errors_in_logits, leaderboard
 from arena.settings import Settings
-from arena.store import battles
+from arena.store import battles, contenders
 from arena.store.blobs import BlobStore
 from dashboards import data
 
@@ -189,7 +189,7 @@ def _outlook(source: str, simulated: bool, moment: int) -> Outlook:
     available = pool(simulated=simulated)
     with data.database().read() as connection:
         board = leaderboard(connection, Board(simulated=simulated))
-        names = {c.id: c.endpoint_id for c in battles.contenders(connection)}
+        names = {c.id: c.endpoint_id for c in contenders.contenders(connection)}
     return outlook_of(board, [names[i] for i in available.contenders])
 
 

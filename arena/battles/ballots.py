@@ -19,7 +19,7 @@ from arena.battles.pairing import Outlook, Pair, draw
 from arena.battles.pool import Pool
 from arena.domain.battle import Battle, Purpose, Verdict, Vote, VoterKind
 from arena.errors import BallotError
-from arena.store import battles
+from arena.store import battles, contenders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,8 +79,8 @@ class Ballots:
     def pool(self, *, simulated: bool, mode: Mode | None = None, category: str | None = None) -> Pool:
         """Everything that can be drawn now; enrolls endpoints that have delivered their first image."""
         with self._database.write() as connection:
-            battles.enroll(connection, self._now())
-            cells, entries = battles.entries(connection, simulated=simulated)
+            contenders.enroll(connection, self._now())
+            cells, entries = contenders.entries(connection, simulated=simulated)
         pool = Pool.of(cells, entries)
         wanted = [k for k, c in cells.items() if mode in {None, c.mode} and category in {None, c.category}]
         return pool if len(wanted) == len(cells) else pool.restricted(wanted)
@@ -242,7 +242,7 @@ def image_name(battle: Battle, side: str) -> str:
 
 
 def _receipt(connection: Connection, battle: Battle, vote: Vote, *, counted: bool) -> Receipt:
-    by_id = {c.id: c for c in battles.contenders(connection)}
+    by_id = {c.id: c for c in contenders.contenders(connection)}
     return Receipt(battle, vote, by_id[battle.left.contender], by_id[battle.right.contender], counted)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from arena.errors import UnknownNameError
 from arena.reports.leaderboard import Board, Leaderboard, columns, leaderboard, rate
-from arena.store.battles import competition_facts, competition_rows, contenders
+from arena.store.contenders import contenders
+from arena.store.vote_facts import competition_facts, competition_rows
 
 if TYPE_CHECKING:
     from arena.store.engine import Connection

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from arena.ratings.influence import by_voter, fragility
-from arena.store.battles import voters_by_key
+from arena.store.vote_facts import voters_by_key
 
 if TYPE_CHECKING:
     from arena.reports.leaderboard import Leaderboard

@@ -16,7 +16,9 @@ from arena.ratings.intervals import Precision, precision
 from arena.ratings.sequence import lead
 from arena.ratings.votes import Result, Votes
 from arena.reports.board_rows import ANCHOR_ELO, Entrant, Rated, Row, board_rows, warnings_of
-from arena.store.battles import VERDICT_CODE, contenders, facts, voted_categories
+from arena.store.battles import VERDICT_CODE
+from arena.store.contenders import contenders
+from arena.store.vote_facts import facts, voted_categories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +54,8 @@ class Board:
 
     `family` joins the same weights at all their providers, `provider` all models of a provider; votes between two of
     the same entrant are left out. With `of_family` only endpoints that serve those weights take part: the providers of
-    one model.
+    one model. With `weigh_voters` a vote counts as one over the square root of its voter's votes, so that a few
+    diligent voters do not decide for all.
     """
 
     simulated: bool = False
@@ -61,6 +64,7 @@ class Board:
     group_by: GroupBy = "endpoint"
     of_family: str | None = None
     judges: bool = False
+    weigh_voters: bool = False
 
     @property
     def name(self) -> str:
@@ -72,6 +76,7 @@ class Board:
             {"t2i": "text to image", "edit": "edit"}.get(self.mode or "", ""),
             self.category or "",
             "by judges" if self.judges else "",
+            "voters weighed" if self.weigh_voters else "",
         ]
         return " · ".join(part for part in parts if part)
 
@@ -140,7 +145,8 @@ def _read(
     counted = (left >= 0) & (right >= 0) & (left != right)
     table, left, right = table[counted], left[counted], right[counted]
     (prompt, _), (voter, keys) = (_numbered(table[name]) for name in ("prompt", "voter"))
-    return Votes(tuple(names), left, right, _RESULT[table["verdict"]], prompt, voter), keys
+    weight = 1 / np.sqrt(np.bincount(voter))[voter] if board.weigh_voters and voter.size else None
+    return Votes(tuple(names), left, right, _RESULT[table["verdict"]], prompt, voter, weight), keys
 
 
 def _entrant(contender: Contender, board: Board) -> str:

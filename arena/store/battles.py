@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from arena.domain.battle import Battle, Cell, Contender, Entry, Purpose, Rule, Verdict, Vote, VoterKind
-from arena.domain.endpoint import Endpoint
-from arena.domain.outcome import AttemptStatus
-from arena.domain.plan import Plan
+from arena.domain.battle import Battle, Cell, Entry, Purpose, Rule, Verdict, Vote, VoterKind
 from arena.domain.request import Mode
-from arena.store.runs import ATTEMPT, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL, insert_ignore
+from arena.store.runs import ATTEMPT, PROMPT, insert_ignore
 from arena.store.schema import METADATA
 from arena.units import NANO_USD_PER_USD, ms_from_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from sqlalchemy import Connection
 
@@ -46,129 +43,6 @@ class Standing:
 def key_of(text: str) -> int:
     """A number of 63 bits that stands for a prompt or a voter in `facts`."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
-
-
-# -- contenders and what can be drawn ----------------------------------------------------------------------------------
-
-
-def enroll(connection: Connection, now: datetime) -> int:
-    """Make a contender of every endpoint that has delivered an image; returns how many are new."""
-    delivered = (
-        sa.select(TRIAL.c.endpoint_id, ATTEMPT.c.simulated, sa.func.max(TRIAL.c.run_id).label("run_id"))
-        .join(ATTEMPT, ATTEMPT.c.trial_id == TRIAL.c.id)
-        .where(ATTEMPT.c.status == AttemptStatus.SUCCEEDED)
-        .group_by(TRIAL.c.endpoint_id, ATTEMPT.c.simulated)
-        .subquery()
-    )
-    same = (RUN_ENDPOINT.c.run_id == delivered.c.run_id) & (RUN_ENDPOINT.c.endpoint_id == delivered.c.endpoint_id)
-    known = sa.select(CONTENDER.c.id).where(
-        CONTENDER.c.endpoint_id == delivered.c.endpoint_id, CONTENDER.c.simulated == delivered.c.simulated
-    )
-    query = (
-        sa.select(delivered.c.simulated, RUN_ENDPOINT.c.endpoint_json).join(RUN_ENDPOINT, same).where(~known.exists())
-    )
-    rows = [
-        _contender_row(Endpoint.model_validate_json(r.endpoint_json), r.simulated, now)
-        for r in connection.execute(query)
-    ]
-    if rows:
-        insert_ignore(connection, CONTENDER, sorted(rows, key=lambda row: str(row["endpoint_id"])))
-    return len(rows)
-
-
-def _contender_row(endpoint: Endpoint, simulated: bool, now: datetime) -> dict[str, Any]:
-    return {
-        "endpoint_id": endpoint.id,
-        "simulated": simulated,
-        "provider": endpoint.provider,
-        "model": endpoint.model,
-        "family": endpoint.family,
-        "added_at": now,
-    }
-
-
-def contenders(connection: Connection) -> list[Contender]:
-    """Every contender, retired ones too, in the order in which they joined."""
-    rows = connection.execute(sa.select(CONTENDER).order_by(CONTENDER.c.id)).mappings()
-    return [Contender.model_validate(dict(row)) for row in rows]
-
-
-def retire(connection: Connection, contender_id: int, at: datetime | None) -> None:
-    """Take a contender off the boards from a day on, or bring it back; its votes stay."""
-    connection.execute(CONTENDER.update().where(CONTENDER.c.id == contender_id).values(retired_at=at))
-
-
-def entries(connection: Connection, *, simulated: bool) -> tuple[dict[str, Cell], list[Entry]]:
-    """Every image that can be drawn, and the cells that join what may meet: all generations, never the best of several.
-
-    Images that were kept out and those of retired contenders are left out.
-    """
-    prompt = (PROMPT.c.id == TRIAL.c.prompt_id) & (PROMPT.c.sha256 == TRIAL.c.prompt_sha256)
-    query = (
-        sa.select(
-            CONTENDER.c.id.label("contender"),
-            IMAGE.c.attempt_id,
-            IMAGE.c.position,
-            IMAGE.c.sha256,
-            TRIAL.c.run_id,
-            TRIAL.c.prompt_id,
-            TRIAL.c.prompt_sha256,
-            TRIAL.c.width_px,
-            TRIAL.c.height_px,
-            PROMPT.c.mode,
-            PROMPT.c.category,
-        )
-        .select_from(IMAGE)
-        .join(ATTEMPT, ATTEMPT.c.id == IMAGE.c.attempt_id)
-        .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
-        .join(PROMPT, prompt)
-        .join(
-            CONTENDER,
-            (CONTENDER.c.endpoint_id == TRIAL.c.endpoint_id) & (CONTENDER.c.simulated == ATTEMPT.c.simulated),
-        )
-        .outerjoin(RENDITION, RENDITION.c.source_sha256 == IMAGE.c.sha256)
-        .where(
-            ATTEMPT.c.status == AttemptStatus.SUCCEEDED,
-            ATTEMPT.c.simulated == simulated,
-            CONTENDER.c.retired_at.is_(None),
-            RENDITION.c.kept_out.is_(None),
-        )
-        .order_by(IMAGE.c.attempt_id, IMAGE.c.position)
-    )
-    settings = _settings_by_run(connection)
-    cells: dict[str, Cell] = {}
-    found: list[Entry] = []
-    for row in connection.execute(query):
-        key = _cell_key(row, settings[row.run_id])
-        if key not in cells:
-            cells[key] = Cell(
-                key=key,
-                prompt_id=row.prompt_id,
-                prompt_sha256=row.prompt_sha256,
-                mode=Mode(row.mode),
-                category=row.category,
-                simulated=simulated,
-            )
-        found.append(
-            Entry.model_construct(  # as many as there are images: what the database checked is not checked again
-                contender=row.contender, attempt_id=row.attempt_id, position=row.position, sha256=row.sha256, cell=key
-            )
-        )
-    return cells, found
-
-
-def _settings_by_run(connection: Connection) -> dict[str, str]:
-    """What every request of a run had in common, beside the size, that must be equal for two images to meet."""
-    found = {}
-    for row in connection.execute(sa.select(RUN.c.id, RUN.c.plan_json)):
-        asked = Plan.model_validate_json(row.plan_json).request
-        found[row.id] = f"{asked.steps}/{asked.guidance}/{asked.safety}"
-    return found
-
-
-def _cell_key(row: Any, settings: str) -> str:
-    text = f"{row.prompt_id}/{row.prompt_sha256}/{row.width_px}x{row.height_px}/{settings}"
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 # -- renditions --------------------------------------------------------------------------------------------------------
@@ -411,102 +285,3 @@ def seen(connection: Connection, voter_id: str, now: datetime | None = None) -> 
         if row.voted:
             revealed |= {row.left_sha256, row.right_sha256}
     return Seen(frozenset(pairs), frozenset(revealed))
-
-
-# -- what the ratings read ---------------------------------------------------------------------------------------------
-
-
-def facts(
-    connection: Connection,
-    *,
-    simulated: bool,
-    kind: VoterKind = VoterKind.HUMAN,
-    mode: Mode | None = None,
-    category: str | None = None,
-) -> bytes:
-    """The facts of every vote that counts, one after the other, in the order in which they were cast.
-
-    Left out are votes that were taken back, that are in quarantine, that skipped, and those on pairs that only check
-    the voter.
-    """
-    query = _counting(simulated=simulated, kind=kind)
-    if mode is not None:
-        query = query.where(VOTE.c.mode == mode)
-    if category is not None:
-        query = query.where(VOTE.c.category == category)
-    return _joined(connection, query)
-
-
-def _joined(connection: Connection, query: sa.Select[Any]) -> bytes:
-    """The facts that a query selects, in the order of the votes.
-
-    Read from the driver's own cursor: making a row object of each of a million values takes twice as long as the rest.
-    """
-    cursor = connection.execute(query.order_by(VOTE.c.id)).cursor
-    pieces: list[bytes] = []
-    while rows := cursor.fetchmany(FETCHED_ROWS):
-        pieces += [row[0] for row in rows]
-    return b"".join(pieces)
-
-
-def _counting(*, simulated: bool, kind: VoterKind) -> sa.Select[Any]:
-    return sa.select(VOTE.c.facts).where(
-        VOTE.c.undone_at.is_(None),
-        VOTE.c.quarantine.is_(None),
-        VOTE.c.simulated == simulated,
-        VOTE.c.kind == kind,
-        VOTE.c.verdict != Verdict.SKIP,
-        VOTE.c.purpose == Purpose.RATE,
-    )
-
-
-def competition_facts(connection: Connection, prompt_id: str, *, simulated: bool) -> bytes:
-    """The facts of the votes that count on one prompt, by people."""
-    query = _counting(simulated=simulated, kind=VoterKind.HUMAN).join(BATTLE, BATTLE.c.id == VOTE.c.battle_id)
-    return _joined(connection, query.where(BATTLE.c.prompt_id == prompt_id))
-
-
-def competition_rows(connection: Connection, *, simulated: bool) -> list[dict[str, Any]]:
-    """One row a prompt that people have voted on: entrants and votes, the most voted first."""
-    counted = (VOTE.c.battle_id == BATTLE.c.id) & VOTE.c.undone_at.is_(None) & VOTE.c.quarantine.is_(None)
-    sides = sa.union_all(
-        *(
-            sa.select(BATTLE.c.prompt_id, BATTLE.c.mode, BATTLE.c.category, VOTE.c.id, column.label("contender"))
-            .join(VOTE, counted)
-            .where(
-                VOTE.c.simulated == simulated,
-                VOTE.c.kind == VoterKind.HUMAN,
-                VOTE.c.verdict != Verdict.SKIP,
-                VOTE.c.purpose == Purpose.RATE,
-            )
-            for column in (BATTLE.c.left_contender, BATTLE.c.right_contender)
-        )
-    ).subquery()
-    votes, entrants = (sa.func.count(sides.c[name].distinct()) for name in ("id", "contender"))
-    query = (
-        sa.select(sides.c.prompt_id, sides.c.mode, sides.c.category, entrants.label("entrants"), votes.label("votes"))
-        .group_by(sides.c.prompt_id, sides.c.mode, sides.c.category)
-        .order_by(votes.desc(), sides.c.prompt_id)
-    )
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def voters_by_key(connection: Connection) -> dict[int, str]:
-    """The pseudonyms of all voters by the numbers that stand for them in `facts`."""
-    return {key_of(name): name for name in connection.execute(sa.select(VOTER.c.id)).scalars()}
-
-
-def voted_categories(connection: Connection) -> list[str]:
-    """Every category in which a vote was cast, in alphabetical order."""
-    return list(connection.execute(sa.select(VOTE.c.category).distinct().order_by(VOTE.c.category)).scalars())
-
-
-def quarantine(connection: Connection, vote_ids: Iterable[int], reason: str | None) -> int:
-    """Put votes aside with a reason, or take them back in (None); nothing is deleted. Returns how many."""
-    changed = VOTE.update().where(VOTE.c.id.in_(list(vote_ids))).values(quarantine=reason)
-    return connection.execute(changed).rowcount
-
-
-def all_rows(connection: Connection, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> list[tuple[Any, ...]]:
-    """Rows of a table in the order of their ids."""
-    return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(table.c.id))]

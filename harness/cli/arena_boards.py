@@ -29,6 +29,7 @@ OfFamily = Annotated[str | None, typer.Option("--of", metavar="MODEL", help="Onl
 OfMode = Annotated[Mode | None, typer.Option("--mode", help="t2i or edit; both if not given.")]
 Category = Annotated[str | None, typer.Option("--category", help="Prompts of this category only.")]
 Simulated = Annotated[bool, typer.Option("--simulated", help="The board of simulated contenders.")]
+Weighed = Annotated[bool, typer.Option("--weigh-voters", help="Let diligent voters count less a vote.")]
 Judges = Annotated[bool, typer.Option("--judges", help="What automatic judges say, instead of people.")]
 
 
@@ -40,12 +41,13 @@ def leaderboard(
     category: Category = None,
     simulated: Simulated = False,
     judges: Judges = False,
+    weigh_voters: Weighed = False,
     as_json: Json = False,
 ) -> None:
     """Rate the contenders by their blind votes: tiers, Elo with intervals, and what they rest on."""
     from arena.reports.leaderboard import as_json as board_json
 
-    board = _board(by, of, mode, category, simulated=simulated, judges=judges)
+    board = _board(by, of, mode, category, simulated=simulated, judges=judges, weigh_voters=weigh_voters)
     if as_json:
         print_json(board_json(board))
         return
@@ -115,14 +117,27 @@ def competitions(
 
 
 def _board(
-    by: By, of: str | None, mode: Mode | None, category: str | None, *, simulated: bool, judges: bool
+    by: By,
+    of: str | None,
+    mode: Mode | None,
+    category: str | None,
+    *,
+    simulated: bool,
+    judges: bool,
+    weigh_voters: bool = False,
 ) -> Leaderboard:
     from arena.reports.leaderboard import Board
     from arena.reports.leaderboard import leaderboard as rated
     from arena.store.engine import open_database
 
     board: Board = Board(
-        simulated=simulated, mode=mode, category=category, group_by=by.value, of_family=of, judges=judges
+        simulated=simulated,
+        mode=mode,
+        category=category,
+        group_by=by.value,
+        of_family=of,
+        judges=judges,
+        weigh_voters=weigh_voters,
     )
     with open_database(console.settings()).read() as connection:
         return rated(connection, board)

@@ -92,3 +92,36 @@ def influence(
     for row in found["voters"]:
         table.add_row(row["voter"], str(row["votes"]), f"{row['moves_gap_elo']:+.1f} Elo")
     screen.print(table)
+
+
+@cli.command()
+def judges(
+    *,
+    simulated: Annotated[bool, typer.Option("--simulated", help="On simulated images.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show how often automatic judges decide like people, on the pairs of images that both have seen."""
+    from arena.reports.judges import agreement
+    from arena.store.engine import open_database
+
+    with open_database(console.settings()).read() as connection:
+        found = agreement(connection, simulated=simulated)
+    if as_json:
+        print_json(
+            [
+                {"judge": a.judge, "pairs": a.pairs, "agreement": a.agreement.value, "low": a.agreement.low,
+                 "high": a.agreement.high}
+                for a in found
+            ]
+        )  # fmt: skip
+        return
+    from rich.table import Table
+
+    table = Table(pad_edge=False, header_style="bold")
+    for name in ("judge", "decided pairs", "agrees with people"):
+        table.add_column(name, justify="left" if name == "judge" else "right")
+    for a in found:
+        share, low, high = a.agreement.value, a.agreement.low, a.agreement.high
+        said = "–" if share is None or low is None or high is None else f"{share:.0%} [{low:.0%}, {high:.0%}]"
+        table.add_row(a.judge, str(a.pairs), said)
+    out_console().print(table)

@@ -10,9 +10,10 @@ from arena.battles.ballots import Ballots, House
 from arena.domain.battle import Verdict, VoterKind
 from arena.errors import BallotError
 from arena.settings import Settings
-from arena.store.battles import VOTE, quarantine
+from arena.store.battles import VOTE
 from arena.store.engine import open_database
 from arena.store.vote_exchange import COLUMNS, exported, imported
+from arena.store.vote_facts import quarantine
 
 
 @pytest.fixture
@@ -141,3 +142,23 @@ def test_judges_stay_judges_through_a_round_trip(arena, tmp_path):
         assert imported(connection, []).stored == 0
         assert VOTE.name == "vote"
     database.close()
+
+
+@pytest.mark.slow
+def test_a_retired_contender_is_drawn_no_longer_and_keeps_its_votes(voted):
+    before = board(voted)
+    assert {c["endpoint_id"] for c in voted.json("contenders", "ls")} == {"t/quick", "t/pods", "t/slow"}
+    voted("contenders", "retire", "t/slow", "--simulated")
+    assert "no contender" in voted("contenders", "retire", "t/slow", code=2).sentence
+    after = board(voted)
+    assert after["votes"] == before["votes"]
+    assert [r["entrant"] for r in after["rows"] if r["retired"]] == ["t/slow"]
+    database = open_database(Settings(data_dir=voted.data))
+    pool = Ballots(database).pool(simulated=True)
+    assert len(pool.contenders) == 2
+    database.close()
+    voted("contenders", "restore", "t/slow", "--simulated")
+    assert not any(r["retired"] for r in board(voted)["rows"])
+    weighed = voted.json("leaderboard", "--simulated", "--weigh-voters")
+    assert weighed["board"].endswith("voters weighed")
+    assert voted.json("votes", "judges", "--simulated") == []

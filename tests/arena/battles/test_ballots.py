@@ -11,7 +11,9 @@ from arena.battles.ballots import Ballots, House, image_name
 from arena.domain.battle import Verdict, VoterKind
 from arena.domain.request import Mode
 from arena.errors import BallotError
-from arena.store.battles import BATTLE, FACTS, VOTE, facts, quarantine
+from arena.reports.judges import agreement
+from arena.store.battles import BATTLE, FACTS, VOTE
+from arena.store.vote_facts import facts, quarantine
 
 LONG_ENOUGH = 2000
 
@@ -228,6 +230,27 @@ def test_judges_are_kept_apart(ballots, database, watch):
     with database.read() as connection:
         assert facts(connection, simulated=False) == b""
         assert len(facts(connection, simulated=False, kind=VoterKind.JUDGE)) == FACTS.size
+
+
+def test_a_judges_agreement_with_people_counts_pairs_that_both_decided(ballots, database, watch):
+    ballots.register("judge-1", VoterKind.JUDGE, "scorer 3")
+    pool = ballots.pool(simulated=False)
+    decided = {}
+    for voter, verdicts in (
+        ("ann", (Verdict.LEFT, Verdict.LEFT, Verdict.TIE)),
+        ("judge-1", (Verdict.LEFT, Verdict.RIGHT, Verdict.LEFT)),
+    ):
+        for seed, verdict in enumerate(verdicts):
+            ballot = ballots.open(voter, pool, seed=seed)
+            watch.ahead(seconds=2)
+            decided.setdefault(seed, []).append(ballots.cast(ballot.token, voter, verdict, LONG_ENOUGH).battle)
+    same = [len({frozenset((b.left.sha256, b.right.sha256)) for b in pair}) == 1 for pair in decided.values()]
+    with database.read() as connection:
+        (found,) = agreement(connection)
+    assert found.judge == "scorer 3"
+    if all(same):  # the same seeds draw the same pairs unless an image was named before
+        assert (found.pairs, found.agreement.value) == (2, 0.5)
+    assert found.pairs <= 2
 
 
 def test_quarantine_puts_aside_with_a_reason_and_takes_back_in(ballots, database, watch):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from arena.battles.renditions import BOX_PX, SIZE_STEP_BYTES, Gallery, common_length, render, salted, unfit
-from arena.store.battles import entries
 from arena.store.blobs import BlobStore
+from arena.store.contenders import entries
 
 CANARY = b"ProviderX-canary"
 
@@ -111,7 +111,7 @@ def test_a_rendition_is_made_once_and_a_blank_image_leaves_the_pool(database, se
     with database.write() as connection:
         from datetime import UTC, datetime
 
-        from arena.store.battles import enroll
+        from arena.store.contenders import enroll
 
         enroll(connection, datetime.now(UTC))
         _, before = entries(connection, simulated=False)

@@ -1,0 +1,139 @@
+"""What ratings and boards read of the votes: facts by the million, and what stands around them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from arena.domain.battle import Purpose, Verdict, VoterKind
+from arena.store.battles import BATTLE, FETCHED_ROWS, VOTE, VOTER, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection
+
+    from arena.domain.request import Mode
+
+
+def facts(
+    connection: Connection,
+    *,
+    simulated: bool,
+    kind: VoterKind = VoterKind.HUMAN,
+    mode: Mode | None = None,
+    category: str | None = None,
+) -> bytes:
+    """The facts of every vote that counts, one after the other, in the order in which they were cast.
+
+    Left out are votes that were taken back, that are in quarantine, that skipped, and those on pairs that only check
+    the voter.
+    """
+    query = _counting(simulated=simulated, kind=kind)
+    if mode is not None:
+        query = query.where(VOTE.c.mode == mode)
+    if category is not None:
+        query = query.where(VOTE.c.category == category)
+    return _joined(connection, query)
+
+
+def _joined(connection: Connection, query: sa.Select[Any]) -> bytes:
+    """The facts that a query selects, in the order of the votes.
+
+    Read from the driver's own cursor: making a row object of each of a million values takes twice as long as the rest.
+    """
+    cursor = connection.execute(query.order_by(VOTE.c.id)).cursor
+    pieces: list[bytes] = []
+    while rows := cursor.fetchmany(FETCHED_ROWS):
+        pieces += [row[0] for row in rows]
+    return b"".join(pieces)
+
+
+def _counting(*, simulated: bool, kind: VoterKind) -> sa.Select[Any]:
+    return sa.select(VOTE.c.facts).where(
+        VOTE.c.undone_at.is_(None),
+        VOTE.c.quarantine.is_(None),
+        VOTE.c.simulated == simulated,
+        VOTE.c.kind == kind,
+        VOTE.c.verdict != Verdict.SKIP,
+        VOTE.c.purpose == Purpose.RATE,
+    )
+
+
+def competition_facts(connection: Connection, prompt_id: str, *, simulated: bool) -> bytes:
+    """The facts of the votes that count on one prompt, by people."""
+    query = _counting(simulated=simulated, kind=VoterKind.HUMAN).join(BATTLE, BATTLE.c.id == VOTE.c.battle_id)
+    return _joined(connection, query.where(BATTLE.c.prompt_id == prompt_id))
+
+
+def competition_rows(connection: Connection, *, simulated: bool) -> list[dict[str, Any]]:
+    """One row a prompt that people have voted on: entrants and votes, the most voted first."""
+    counted = (VOTE.c.battle_id == BATTLE.c.id) & VOTE.c.undone_at.is_(None) & VOTE.c.quarantine.is_(None)
+    sides = sa.union_all(
+        *(
+            sa.select(BATTLE.c.prompt_id, BATTLE.c.mode, BATTLE.c.category, VOTE.c.id, column.label("contender"))
+            .join(VOTE, counted)
+            .where(
+                VOTE.c.simulated == simulated,
+                VOTE.c.kind == VoterKind.HUMAN,
+                VOTE.c.verdict != Verdict.SKIP,
+                VOTE.c.purpose == Purpose.RATE,
+            )
+            for column in (BATTLE.c.left_contender, BATTLE.c.right_contender)
+        )
+    ).subquery()
+    votes, entrants = (sa.func.count(sides.c[name].distinct()) for name in ("id", "contender"))
+    query = (
+        sa.select(sides.c.prompt_id, sides.c.mode, sides.c.category, entrants.label("entrants"), votes.label("votes"))
+        .group_by(sides.c.prompt_id, sides.c.mode, sides.c.category)
+        .order_by(votes.desc(), sides.c.prompt_id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def shared_verdicts(connection: Connection, *, simulated: bool) -> dict[str, list[tuple[int, int]]]:
+    """For each judge, the pairs of images that people voted on, too: net votes of either for one of the images."""
+    query = (
+        sa.select(
+            VOTE.c.kind, VOTE.c.voter_id, VOTER.c.label, VOTE.c.verdict, BATTLE.c.left_sha256, BATTLE.c.right_sha256
+        )
+        .join(BATTLE, BATTLE.c.id == VOTE.c.battle_id)
+        .join(VOTER, VOTER.c.id == VOTE.c.voter_id)
+        .where(
+            VOTE.c.undone_at.is_(None),
+            VOTE.c.quarantine.is_(None),
+            VOTE.c.simulated == simulated,
+            VOTE.c.purpose == Purpose.RATE,
+            BATTLE.c.left_sha256.is_not(None),
+            BATTLE.c.right_sha256.is_not(None),
+        )
+    )
+    people: dict[tuple[str, str], int] = {}
+    judges: dict[str, dict[tuple[str, str], int]] = {}
+    for row in connection.execute(query):
+        pair = (min(row.left_sha256, row.right_sha256), max(row.left_sha256, row.right_sha256))
+        for_left = {Verdict.LEFT.value: 1, Verdict.RIGHT.value: -1}.get(row.verdict, 0)
+        net = for_left if pair[0] == row.left_sha256 else -for_left
+        if row.kind == VoterKind.HUMAN:
+            people[pair] = people.get(pair, 0) + net
+        else:
+            mine = judges.setdefault(row.label or row.voter_id, {})
+            mine[pair] = mine.get(pair, 0) + net
+    return {name: [(people[p], net) for p, net in mine.items() if p in people] for name, mine in judges.items()}
+
+
+def voters_by_key(connection: Connection) -> dict[int, str]:
+    """The pseudonyms of all voters by the numbers that stand for them in `facts`."""
+    return {key_of(name): name for name in connection.execute(sa.select(VOTER.c.id)).scalars()}
+
+
+def voted_categories(connection: Connection) -> list[str]:
+    """Every category in which a vote was cast, in alphabetical order."""
+    return list(connection.execute(sa.select(VOTE.c.category).distinct().order_by(VOTE.c.category)).scalars())
+
+
+def quarantine(connection: Connection, vote_ids: Iterable[int], reason: str | None) -> int:
+    """Put votes aside with a reason, or take them back in (None); nothing is deleted. Returns how many."""
+    changed = VOTE.update().where(VOTE.c.id.in_(list(vote_ids))).values(quarantine=reason)
+    return connection.execute(changed).rowcount
