@@ -86,6 +86,7 @@ def cog_server():
 @pytest.mark.slow
 def test_a_run_against_a_real_cog_server(arena):
     with cog_server() as url:
+        (arena.config / "prices.toml").unlink()
         (arena.config / "endpoints.toml").write_text(
             '[[endpoint]]\nid = "own/cog"\nprovider = "own"\nprotocol = "cog"\nmodel = "square"\n'
             f'base_url = "{url}"\nmodes = ["t2i", "edit"]\noptions.fields = {{ guidance = "" }}\n'
