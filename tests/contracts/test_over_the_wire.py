@@ -104,6 +104,7 @@ BAD_BODIES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @every_stage
 @pytest.mark.parametrize("body", BAD_BODIES)
 async def test_a_bad_body_is_called_by_its_name_at_every_stage(case, stage, body, tmp_path):

@@ -34,6 +34,8 @@ from tests.contracts.case import KEY, SOURCE
 from tests.contracts.cases.bfl import ACCEPTED, CASE, RESULT, told
 from tests.servers import answering, png, response, scripted
 
+pytestmark = pytest.mark.slow
+
 ADAPTER = provider("bfl")
 MODEL = "flux-2-klein-4b"
 REGIONAL = ["task_not_found_first", "cost_at_the_end", "polls_elsewhere"]

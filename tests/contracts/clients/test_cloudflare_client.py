@@ -20,6 +20,8 @@ from tests.contracts.cases.cloudflare import CASE, MODEL, envelope
 from tests.contracts.clients.at_root import attempted, sent_by_the_adapter, served
 from tests.servers import png
 
+pytestmark = pytest.mark.slow
+
 SIMULATED = {"protocol": "cloudflare", "model": MODEL, "output_format": "png"}
 ACCOUNT = "/client/v4/accounts/0123456789abcdef0123456789abcdef/ai"
 RUN = f"{ACCOUNT}/run/{MODEL}"

@@ -22,6 +22,8 @@ from tests.contracts.cases.empiriolabs_sync import CASE as HELD
 from tests.contracts.clients.at_root import attempted, opened, sent_by_the_adapter, served
 from tests.servers import answering, png, response, scripted
 
+pytestmark = pytest.mark.slow
+
 MODEL = "flux-2-klein-4b"
 SIMULATED = {"protocol": "empiriolabs", "model": MODEL, "delivery": "url", "output_format": "webp"}
 DATA_URI = f"data:image/png;base64,{base64.b64encode(png(320, 256)).decode()}"

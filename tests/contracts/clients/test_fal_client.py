@@ -42,6 +42,8 @@ from tests.contracts.cases.fal import MODEL, output
 from tests.contracts.cases.fal_queue import CASE as QUEUE
 from tests.servers import png, response, scripted
 
+pytestmark = pytest.mark.slow
+
 DATA_URI = f"data:image/png;base64,{base64.b64encode(png(96, 64)).decode()}"
 SIZE = {"width": 96, "height": 64}
 ADDRESS = {"type": "string", "pattern": "^https?://"}

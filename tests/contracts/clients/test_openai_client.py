@@ -16,6 +16,8 @@ from harness.sim.contender import SimContender
 from harness.sim.process import background
 from tests.servers import png
 
+pytestmark = pytest.mark.slow
+
 SOURCE = ("in.png", png(96, 64), "image/png")
 
 

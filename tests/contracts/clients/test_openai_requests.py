@@ -16,6 +16,8 @@ from harness.transport import Transport
 from tests.factories import make_endpoint
 from tests.servers import answering, openai_reply, png, response, scripted
 
+pytestmark = pytest.mark.slow
+
 IMAGE = png(32, 32)
 EXTRA = {"seed": 7, "num_inference_steps": 4, "guidance_scale": 2.5}
 ASKED = {"model": "m-1", "prompt": "a “red” square", "size": "64x64", "n": 1,

@@ -22,6 +22,8 @@ from tests.contracts.clients.at_root import opened, sent_by_the_adapter
 from tests.factories import make_endpoint
 from tests.servers import answering, png, response, scripted
 
+pytestmark = pytest.mark.slow
+
 ADAPTER = provider("replicate")
 CREATE = f"/v1/models/{MODEL}/predictions"
 BODY = {"input": {"prompt": "x", "output_megapixels": "0.25"}}

@@ -22,6 +22,8 @@ from tests.contracts.cases.runflow import CASE, MODEL
 from tests.contracts.clients.at_root import attempted, opened, sent_by_the_adapter, served
 from tests.servers import png
 
+pytestmark = pytest.mark.slow
+
 SIMULATED = {"protocol": "runflow", "model": MODEL, "delivery": "url", "price_usd": "0.005", "reports_cost": True}
 RUNS, EDIT_RUNS = f"/v1/models/{MODEL}/runs", f"/v1/models/{MODEL}/edit/runs"
 DATA_URI = f"data:image/png;base64,{base64.b64encode(png(320, 256)).decode()}"

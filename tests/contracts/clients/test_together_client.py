@@ -35,6 +35,8 @@ from tests.contracts.case import KEY, SOURCE
 from tests.contracts.cases.together import CASE, MODEL
 from tests.servers import answering, png, response, scripted
 
+pytestmark = pytest.mark.slow
+
 ADAPTER = provider("together")
 DATA_URI = f"data:image/png;base64,{base64.b64encode(png(96, 64)).decode()}"
 
