@@ -106,6 +106,8 @@ def main() -> None:
         ("results-dark", "", "Results", "dark", "Time to image"),
         ("images", "images", "Images", "light", None),
         ("trial", f"trial?trial={arguments.trial}", "Trial", "light", None),
+        ("vote", "vote", "Vote", "light", None),
+        ("board", "board?by=endpoint", "Leaderboard", "light", None),
     ]
     arguments.out.mkdir(parents=True, exist_ok=True)
     with served(arguments.data_dir.absolute()) as address, sync_playwright() as playwright:
