@@ -52,9 +52,11 @@ def current(engine: Engine) -> str | None:
 
 def state(engine: Engine) -> State:
     """How the database's schema relates to this version."""
-    revision = current(engine)
+    with engine.connect() as connection:  # one snapshot: another process may be making the tables just now
+        revision = MigrationContext.configure(connection).get_current_revision()
+        tables = sa.inspect(connection).get_table_names() if revision is None else []
     if revision is None:
-        return State.FOREIGN if sa.inspect(engine).get_table_names() else State.EMPTY
+        return State.FOREIGN if tables else State.EMPTY
     if revision == head():
         return State.CURRENT
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
