@@ -45,8 +45,6 @@ class Showing:
 
     token: str = field(repr=False)
     prompt: str
-    mode: str
-    simulated: bool
     left: bytes = field(repr=False)
     right: bytes = field(repr=False)
     sources: tuple[str, ...]
@@ -82,8 +80,8 @@ def voter() -> str:
     return str(st.session_state["voter"])
 
 
-def draw(*, simulated: bool, shown: bool) -> Showing | None:
-    """The next pair for this voter, stored; None when there is nothing that may still be shown."""
+def draw(*, simulated: bool) -> Showing | None:
+    """The next pair for this voter, stored and on the screen from now on; None when nothing is left to be shown."""
     ballots, available = _ballots(data.source()), pool(simulated=simulated)
     for _ in range(MOST_UNFIT):
         known = _outlook(data.source(), simulated, int(time.time() / OUTLOOK_S))
@@ -93,12 +91,9 @@ def draw(*, simulated: bool, shown: bool) -> Showing | None:
         files = _files(ballots.battle(ballot.token))
         if files is None:
             continue
-        if shown:
-            ballots.show(ballot.token, voter())
+        ballots.show(ballot.token, voter())
         prompt = _prompt(data.source(), ballot.cell.prompt_id, ballot.cell.prompt_sha256)
-        return Showing(
-            ballot.token, prompt.text, ballot.cell.mode, simulated, *files, prompt.sources, since_s=time.monotonic()
-        )
+        return Showing(ballot.token, prompt.text, *files, prompt.sources, since_s=time.monotonic())
     return None
 
 
@@ -120,12 +115,6 @@ def revealed(receipt: Receipt) -> tuple[Revealed, Revealed]:
         told = [(c.endpoint_id, *battles.cost_and_time(connection, e.attempt_id)) for c, e in sides]
     left, right = (Revealed(*values) for values in told)
     return left, right
-
-
-def votes_of(name: str) -> int:
-    """How many votes a voter has standing."""
-    with data.database().read() as connection:
-        return battles.votes_standing(connection, name)
 
 
 def _files(battle: Battle) -> tuple[bytes, bytes] | None:

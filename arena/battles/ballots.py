@@ -78,8 +78,12 @@ class Ballots:
 
     def pool(self, *, simulated: bool, mode: Mode | None = None, category: str | None = None) -> Pool:
         """Everything that can be drawn now; enrolls endpoints that have delivered their first image."""
-        with self._database.write() as connection:
-            contenders.enroll(connection, self._now())
+        with self._database.read() as connection:
+            new = contenders.newcomers(connection, self._now())
+        if new:  # a run that is being measured writes, too, and must not wait for what is only read
+            with self._database.write() as connection:
+                contenders.enroll(connection, new)
+        with self._database.read() as connection:
             cells, entries = contenders.entries(connection, simulated=simulated)
         pool = Pool.of(cells, entries)
         wanted = [k for k, c in cells.items() if mode in {None, c.mode} and category in {None, c.category}]

@@ -223,12 +223,6 @@ def votes_since(
     return int(connection.execute(query).scalar_one())
 
 
-def votes_standing(connection: Connection, voter_id: str) -> int:
-    """How many votes of a voter count, or would if they were not in quarantine."""
-    mine = (VOTE.c.voter_id == voter_id) & VOTE.c.undone_at.is_(None)
-    return int(connection.execute(sa.select(sa.func.count()).select_from(VOTE).where(mine)).scalar_one())
-
-
 def cost_and_time(connection: Connection, attempt_id: int | None) -> tuple[float | None, float | None]:
     """What an attempt cost in dollars and how long it took in milliseconds, as far as that is known."""
     columns = (ATTEMPT.c.cost_nano_usd, ATTEMPT.c.last_image_byte_ns)

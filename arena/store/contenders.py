@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-def enroll(connection: Connection, now: datetime) -> int:
-    """Make a contender of every endpoint that has delivered an image; returns how many are new."""
+def newcomers(connection: Connection, now: datetime) -> list[dict[str, Any]]:
+    """A row for every endpoint that has delivered an image and is no contender yet; read only, as it looks at much."""
     delivered = (
         sa.select(TRIAL.c.endpoint_id, ATTEMPT.c.simulated, sa.func.max(TRIAL.c.run_id).label("run_id"))
         .join(ATTEMPT, ATTEMPT.c.trial_id == TRIAL.c.id)
@@ -41,9 +41,12 @@ def enroll(connection: Connection, now: datetime) -> int:
         _contender_row(Endpoint.model_validate_json(r.endpoint_json), r.simulated, now)
         for r in connection.execute(query)
     ]
-    if rows:
-        insert_ignore(connection, CONTENDER, sorted(rows, key=lambda row: str(row["endpoint_id"])))
-    return len(rows)
+    return sorted(rows, key=lambda row: str(row["endpoint_id"]))
+
+
+def enroll(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Make contenders of newcomers; somebody else may have done so meanwhile."""
+    insert_ignore(connection, CONTENDER, rows)
 
 
 def _contender_row(endpoint: Endpoint, simulated: bool, now: datetime) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def pair(simulated: bool) -> None:
     """The pair, the buttons, and what became of the last one."""
     last_vote()
     if st.session_state.get("showing") is None:
-        st.session_state["showing"] = voting.draw(simulated=simulated, shown=True)
+        st.session_state["showing"] = voting.draw(simulated=simulated)
     showing = st.session_state["showing"]
     if showing is None:
         st.markdown("You have seen every pair that there is.")

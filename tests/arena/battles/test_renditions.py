@@ -1,6 +1,7 @@
 """What is shown tells nothing of who made it: size, codec, metadata, length and bytes."""
 
 import io
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from arena.battles.renditions import BOX_PX, SIZE_STEP_BYTES, Gallery, common_length, render, salted, unfit
 from arena.store.blobs import BlobStore
-from arena.store.contenders import entries
+from arena.store.contenders import enroll, entries, newcomers
 
 CANARY = b"ProviderX-canary"
 
@@ -109,11 +110,7 @@ def test_a_rendition_is_made_once_and_a_blank_image_leaves_the_pool(database, se
     originals, renditions = BlobStore(settings.images_dir), BlobStore(tmp_path / "renditions")
     gallery = Gallery(database, originals, renditions)
     with database.write() as connection:
-        from datetime import UTC, datetime
-
-        from arena.store.contenders import enroll
-
-        enroll(connection, datetime.now(UTC))
+        enroll(connection, newcomers(connection, datetime.now(UTC)))
         _, before = entries(connection, simulated=False)
     kept_out = gallery.prepare([before[0].sha256])  # the images of this database are of one colour
     assert kept_out == {before[0].sha256: "blank: the same colour all over"}
