@@ -117,56 +117,10 @@ def outcome_chunks(connection: Connection, run_id: str | None = None) -> Iterato
 
 def _outcome_query(run_id: str | None) -> sa.Select[tuple[object, ...]]:
     first_image = (IMAGE.c.attempt_id == ATTEMPT.c.id) & (IMAGE.c.position == 0)
-    image_count = (
-        sa.select(sa.func.count()).where(IMAGE.c.attempt_id == ATTEMPT.c.id).correlate(ATTEMPT).scalar_subquery()
-    )
     endpoint = (RUN_ENDPOINT.c.run_id == TRIAL.c.run_id) & (RUN_ENDPOINT.c.endpoint_id == TRIAL.c.endpoint_id)
     prompt = (PROMPT.c.id == TRIAL.c.prompt_id) & (PROMPT.c.sha256 == TRIAL.c.prompt_sha256)
     query = (
-        sa.select(
-            TRIAL.c.run_id,
-            TRIAL.c.seq.label("trial"),
-            ATTEMPT.c.number.label("attempt"),
-            TRIAL.c.endpoint_id.label("endpoint"),
-            RUN_ENDPOINT.c.provider,
-            RUN_ENDPOINT.c.model,
-            RUN_ENDPOINT.c.protocol,
-            RUN_ENDPOINT.c.region,
-            ATTEMPT.c.simulated,
-            PROMPT.c.mode,
-            TRIAL.c.phase,
-            TRIAL.c.prompt_id,
-            TRIAL.c.prompt_sha256,
-            PROMPT.c.category,
-            TRIAL.c.repetition,
-            TRIAL.c.seed,
-            TRIAL.c.width_px.label("requested_width_px"),
-            TRIAL.c.height_px.label("requested_height_px"),
-            TRIAL.c.format.label("requested_format"),
-            ATTEMPT.c.status,
-            ATTEMPT.c.failure_kind,
-            ATTEMPT.c.failure_message,
-            ATTEMPT.c.http_status,
-            ATTEMPT.c.retry_after_s,
-            ATTEMPT.c.started_at,
-            *(ATTEMPT.c[column] for column in _NS_COLUMNS.values()),
-            ATTEMPT.c.polls,
-            ATTEMPT.c.cost_nano_usd,
-            ATTEMPT.c.cost_source,
-            ATTEMPT.c.request_id,
-            ATTEMPT.c.served_model,
-            ATTEMPT.c.sent_seed.label("served_seed"),
-            ATTEMPT.c.sent_size,
-            ATTEMPT.c.server_ms_json.label("server_ms"),
-            ATTEMPT.c.unsupported_json.label("unsupported"),
-            ATTEMPT.c.remarks_json.label("remarks"),
-            image_count.label("image_count"),
-            IMAGE.c.sha256.label("image_sha256"),
-            ARTIFACT.c.format.label("image_format"),
-            ARTIFACT.c.width_px.label("image_width_px"),
-            ARTIFACT.c.height_px.label("image_height_px"),
-            ARTIFACT.c.size_bytes.label("image_bytes"),
-        )
+        _outcome_columns()
         .select_from(ATTEMPT)
         .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
         .join(RUN_ENDPOINT, endpoint)
@@ -177,6 +131,56 @@ def _outcome_query(run_id: str | None) -> sa.Select[tuple[object, ...]]:
         .order_by(TRIAL.c.run_id, TRIAL.c.seq, ATTEMPT.c.number)
     )
     return query if run_id is None else query.where(TRIAL.c.run_id == run_id)
+
+
+def _outcome_columns() -> sa.Select[tuple[object, ...]]:
+    image_count = (
+        sa.select(sa.func.count()).where(IMAGE.c.attempt_id == ATTEMPT.c.id).correlate(ATTEMPT).scalar_subquery()
+    )
+    return sa.select(
+        TRIAL.c.run_id,
+        TRIAL.c.seq.label("trial"),
+        ATTEMPT.c.number.label("attempt"),
+        TRIAL.c.endpoint_id.label("endpoint"),
+        RUN_ENDPOINT.c.provider,
+        RUN_ENDPOINT.c.model,
+        RUN_ENDPOINT.c.protocol,
+        RUN_ENDPOINT.c.region,
+        ATTEMPT.c.simulated,
+        PROMPT.c.mode,
+        TRIAL.c.phase,
+        TRIAL.c.prompt_id,
+        TRIAL.c.prompt_sha256,
+        PROMPT.c.category,
+        TRIAL.c.repetition,
+        TRIAL.c.seed,
+        TRIAL.c.width_px.label("requested_width_px"),
+        TRIAL.c.height_px.label("requested_height_px"),
+        TRIAL.c.format.label("requested_format"),
+        ATTEMPT.c.status,
+        ATTEMPT.c.failure_kind,
+        ATTEMPT.c.failure_message,
+        ATTEMPT.c.http_status,
+        ATTEMPT.c.retry_after_s,
+        ATTEMPT.c.started_at,
+        *(ATTEMPT.c[column] for column in _NS_COLUMNS.values()),
+        ATTEMPT.c.polls,
+        ATTEMPT.c.cost_nano_usd,
+        ATTEMPT.c.cost_source,
+        ATTEMPT.c.request_id,
+        ATTEMPT.c.served_model,
+        ATTEMPT.c.sent_seed.label("served_seed"),
+        ATTEMPT.c.sent_size,
+        ATTEMPT.c.server_ms_json.label("server_ms"),
+        ATTEMPT.c.unsupported_json.label("unsupported"),
+        ATTEMPT.c.remarks_json.label("remarks"),
+        image_count.label("image_count"),
+        IMAGE.c.sha256.label("image_sha256"),
+        ARTIFACT.c.format.label("image_format"),
+        ARTIFACT.c.width_px.label("image_width_px"),
+        ARTIFACT.c.height_px.label("image_height_px"),
+        ARTIFACT.c.size_bytes.label("image_bytes"),
+    )
 
 
 def _outcome_frame(raw: pd.DataFrame) -> pd.DataFrame:
