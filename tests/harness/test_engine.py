@@ -209,17 +209,17 @@ async def test_the_deadline_ends_a_silent_server_and_keeps_what_is_known():
         await asyncio.sleep(5)
 
     with scripted(silent) as server:
-        delivery = await attempt(server.url, timeout_s=0.2)
+        delivery = await attempt(server.url, timeout_s=1)
     assert delivery.failure.kind is FailureKind.TIMEOUT
-    assert delivery.failure.message == "no image within 0.2 s"
+    assert delivery.failure.message == "no image within 1 s"
     assert delivery.timings.connected_ns is not None
-    assert delivery.timings.ended_ns >= 200_000_000
+    assert delivery.timings.ended_ns >= 1_000_000_000
     assert len(delivery.calls) == 1
 
 
 async def test_the_deadline_also_ends_a_job_that_is_polled_for_ever():
     with scripted(by_path(jobs=says(poll="HOST/status"), status=says(poll="HOST/status"))) as server:
-        delivery = await attempt(server.url, Polled(), timeout_s=0.3)
+        delivery = await attempt(server.url, Polled(), timeout_s=1.5)
     assert delivery.failure.kind is FailureKind.TIMEOUT
     assert delivery.timings.polls >= 3
 
@@ -237,8 +237,8 @@ async def test_a_slot_works_again_after_a_deadline():
             make_endpoint(base_url=server.url), GenerationRequest.model_validate({"prompt": "x", "size": "64x64"})
         )
         engine = Engine(clock)
-        timed_out = await engine.attempt(OpenAIImages(), job, connection, timeout_s=0.1)
-        came = await engine.attempt(OpenAIImages(), job, connection, timeout_s=5)
+        timed_out = await engine.attempt(OpenAIImages(), job, connection, timeout_s=1)
+        came = await engine.attempt(OpenAIImages(), job, connection, timeout_s=30)
         await connection.close()
     assert timed_out.failure.kind is FailureKind.TIMEOUT
     assert came.failure is None
@@ -299,11 +299,11 @@ async def test_escaped_slashes_do_not_hide_where_the_image_begins():
 async def test_reading_an_answer_is_not_counted_against_the_deadline():
     class Slow(OpenAIImages):
         def parse(self, job, exchange):
-            time.sleep(0.4)
+            time.sleep(1.6)
             return super().parse(job, exchange)
 
     with scripted(answering(response(openai_reply(PNG + b"\0" * 100_000)))) as server:
-        delivery = await attempt(server.url, Slow(), timeout_s=0.3)
+        delivery = await attempt(server.url, Slow(), timeout_s=1.5)
     assert delivery.failure is None
 
 
