@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
-from harness.images import ImageFacts, inspect_file
+from harness.images import ImageFacts, examine_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,15 +48,15 @@ class Decoder:
         self._pool.shutdown(cancel_futures=True)
 
     def inspect(self, path: Path) -> ImageFacts:
-        """As `harness.images.inspect_file`; blocks the calling thread while the other process works.
+        """As `harness.images.examine_file`; blocks the calling thread while the other process works.
 
         Where the processes have died, killed for memory perhaps, it works here: slower, but no paid image is given up.
         """
         try:
-            return self._pool.submit(inspect_file, path).result()
+            return self._pool.submit(examine_file, path).result()
         except BrokenProcessPool:
             LOG.warning("the decoding processes have died; images are decoded in this process from now on")
-            return inspect_file(path)
+            return examine_file(path)
 
 
 def _settle_in(parent: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urljoin
 
 import anyio
@@ -19,6 +19,7 @@ from arena.domain.outcome import CallPurpose, CallRecord
 from arena.domain.timings import Timings
 from arena.units import NS_PER_S, ns_from_s
 from harness.addresses import belongs_to, objection_to_result
+from harness.excise import excise
 from harness.providers.base import (
     Answer,
     Done,
@@ -31,7 +32,7 @@ from harness.providers.base import (
     Rejected,
     WireCall,
 )
-from harness.transport import Answered, Connection, Marks, PreparedCall
+from harness.transport import Answered, Connection, PreparedCall
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,8 +41,9 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from harness.clock import Clock
-from harness.excise import excise
+    from harness.net.marks import Marks
 
+Payload: TypeAlias = InlineImage | bytes | bytearray
 LOG = logging.getLogger(__name__)
 PARSE_INLINE_BELOW_BYTES = 64 * 1024
 MAX_REDIRECTS = 3
@@ -52,12 +54,12 @@ SIMULATED_HEADER = "x-arena-simulated"
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An attempt as it came off the wire: timed, unverified. Payloads are base64 text or downloaded bytes."""
+    """An attempt as it came off the wire: timed, unverified. A payload is an image in base64, or a downloaded file."""
 
     job: Job
     started_at: datetime
     timings: Timings
-    payloads: tuple[str | bytes, ...] = field(default=(), repr=False)
+    payloads: tuple[Payload, ...] = field(default=(), repr=False)
     done: Done | None = None
     failure: Failure | None = None
     reported_cost_usd: Decimal | None = None
@@ -180,7 +182,7 @@ class _Steps:
     reported_cost_usd: Decimal | None = None
     server_ms: dict[str, float] = field(default_factory=dict)
     done: Done | None = None
-    payloads: tuple[str | bytes, ...] = ()
+    payloads: tuple[Payload, ...] = ()
     calls: list[CallRecord] = field(default_factory=list)
     deadline: anyio.CancelScope | None = None
 
@@ -298,12 +300,12 @@ class _Steps:
         self.reported_cost_usd = self.reported_cost_usd if cost_usd is None else cost_usd
 
     async def _collect(self, done: Done, answered: Answered) -> None:
-        payloads: list[str | bytes] = []
+        payloads: list[Payload] = []
         firsts: list[int] = []
         lasts: list[int] = []
         for image in done.images:
             if isinstance(image, InlineImage):
-                payloads.append(image.base64)
+                payloads.append(image)
                 firsts.append(_inline_first_byte_ns(image, answered))
                 lasts.append(answered.marks.ended_ns)
             else:
@@ -315,7 +317,7 @@ class _Steps:
         self.first_image_byte_ns = min(firsts) - self.sent_ns
         self.last_image_byte_ns = max(lasts) - self.sent_ns
 
-    async def _download(self, image: ImageAddress) -> tuple[bytes, Marks]:
+    async def _download(self, image: ImageAddress) -> tuple[bytes | bytearray, Marks]:
         url = image.url
         for _ in range(MAX_REDIRECTS + 1):
             objection = objection_to_result(self.job.endpoint, url)
@@ -377,7 +379,8 @@ def redacted(message: str, key: SecretStr | None) -> str:
 
 def _inline_first_byte_ns(image: InlineImage, answered: Answered) -> int:
     """When the first byte of an inline image arrived: headers, or JSON sent early, are no image."""
-    start = image.base64[:32].encode("ascii", "replace")
+    begin = image.base64[:32]
+    start = begin.encode("ascii", "replace") if isinstance(begin, str) else bytes(begin)
     body = answered.exchange.body
     offset = max(body.find(start), body.find(start.replace(b"/", rb"\/")), 0)  # some servers escape slashes
     arrival_ns = answered.marks.arrival_ns(offset)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import binascii
+import hashlib
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pybase64
 from PIL import Image, UnidentifiedImageError
 
 from arena.domain.request import ImageFormat
+from arena.store.blobs import make_durable
+from harness.providers.base import InlineImage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+Piece: TypeAlias = bytes | memoryview
+PIECE_BYTES = 96 * 1024
+"""A multiple of four, so that base64 may be cut there."""
+FORMATS = ("PNG", "JPEG", "WEBP")
 
 MAX_PIXELS = 64_000_000
 # MPO is a JPEG with further frames behind it; cameras and some encoders write it under the name of JPEG.
@@ -36,20 +45,33 @@ class ImageFacts:
     format: ImageFormat
     width_px: int
     height_px: int
+    sha256: str
 
 
-def image_bytes(payload: str | bytes) -> bytes:
-    """The image file itself, from base64 text or as downloaded; BadImageError if the base64 is none."""
-    if isinstance(payload, bytes):
-        return payload
+def image_pieces(payload: InlineImage | bytes | bytearray) -> Iterator[Piece]:
+    """The bytes of an image file, from base64 or as downloaded, in pieces; BadImageError once the base64 is none.
+
+    In pieces, because two megabytes in one go would hold the interpreter, and whatever else is being received, for as
+    long as it takes.
+    """
+    if not isinstance(payload, InlineImage):
+        view = memoryview(payload)
+        yield from (view[i : i + PIECE_BYTES] for i in range(0, len(view), PIECE_BYTES))
+        return
+    text = payload.base64.encode("utf-8", "replace") if isinstance(payload.base64, str) else payload.base64
+    if _is_wrapped(text):  # some servers break it into lines
+        text = b"".join(bytes(text).split())
+    encoded = memoryview(text)
     try:
-        return pybase64.b64decode(payload, validate=True)
-    except (binascii.Error, ValueError):
-        pass
-    try:  # some servers wrap it into lines
-        return pybase64.b64decode("".join(payload.split()), validate=True)
+        for start in range(0, len(encoded), PIECE_BYTES):
+            yield pybase64.b64decode(encoded[start : start + PIECE_BYTES], validate=True)
     except (binascii.Error, ValueError):
         raise BadImageError("the inline image is not valid base64") from None
+
+
+def _is_wrapped(text: bytes | memoryview) -> bool:
+    """Whether there is white space in it, judged by its first line and its end."""
+    return any(byte <= 0x20 for byte in bytes(text[:1100])) or any(byte <= 0x20 for byte in bytes(text[-4:]))
 
 
 def inspect(data: bytes) -> ImageFacts:
@@ -57,20 +79,26 @@ def inspect(data: bytes) -> ImageFacts:
     if not data:
         raise BadImageError("the image is empty")
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise BadImageError(f"the image has {image.width}x{image.height} pixels, more than {MAX_PIXELS}")
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _bounded(image)
             image.load()
-            return ImageFacts(_FORMATS[image.format or ""], image.width, image.height)
+            sha256 = hashlib.sha256(data).hexdigest()
+            return ImageFacts(_FORMATS[image.format or ""], image.width, image.height, sha256)
     except BadImageError:
         raise
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
         raise BadImageError(_reason(data, error)) from None
 
 
-def inspect_file(path: Path) -> ImageFacts:
-    """As `inspect`, of a file."""
+def examine_file(path: Path) -> ImageFacts:
+    """Make a file durable, and `inspect` what is in it."""
+    make_durable(path)
     return inspect(path.read_bytes())
+
+
+def _bounded(image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise BadImageError(f"the image has {image.width}x{image.height} pixels, more than {MAX_PIXELS}")
 
 
 def _reason(data: bytes, error: Exception) -> str:

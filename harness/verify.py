@@ -10,7 +10,7 @@ from arena.domain.artifact import Artifact
 from arena.domain.failure import Failure, FailureKind, clean_message
 from arena.domain.outcome import Cost, CostSource, Outcome
 from arena.domain.request import PixelSize
-from harness.images import BadImageError, ImageFacts, image_bytes, inspect_file
+from harness.images import BadImageError, ImageFacts, examine_file, image_pieces
 from harness.providers.base import UNSUPPORTED, How, unsupported
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from arena.domain.request import GenerationRequest
     from arena.pricing import PriceCard
     from arena.store.blobs import BlobStore
-    from harness.engine import Delivery
+    from harness.engine import Delivery, Payload
     from harness.providers.base import Job, Provider, Sizing
 
 
@@ -29,7 +29,7 @@ def verify(
     provider: Provider,
     blobs: BlobStore,
     card: PriceCard | None,
-    inspect: Callable[[Path], ImageFacts] = inspect_file,
+    inspect: Callable[[Path], ImageFacts] = examine_file,
 ) -> Outcome:
     """Decide what the attempt came to. Whatever decodes is kept, also where it is not what was asked for.
 
@@ -65,23 +65,26 @@ def _images(
     failure: Failure | None = None
     for payload in delivery.payloads:
         try:
-            data = image_bytes(payload)
-            kept.append(_kept(data, blobs, inspect))
+            kept.append(_kept(payload, blobs, inspect))
         except BadImageError as error:
             failure = failure or Failure(kind=FailureKind.BAD_IMAGE, message=clean_message(str(error)))
     return tuple(kept), failure or _mismatch(delivery.job.request, sizing, kept)
 
 
-def _kept(data: bytes, blobs: BlobStore, inspect: Callable[[Path], ImageFacts]) -> Artifact:
+def _kept(payload: Payload, blobs: BlobStore, inspect: Callable[[Path], ImageFacts]) -> Artifact:
     """An image that decodes, stored. It is looked at in its file: cheaper for another process than being sent it."""
-    with blobs.staged(data) as staged:
-        facts = inspect(staged.file)
+    with blobs.staged(image_pieces(payload)) as staged:
+        try:
+            facts = inspect(staged.file)
+        except OSError as error:  # the disk is full, perhaps, or gone
+            raise blobs.unwritable(error) from error
+        staged.keep(facts.sha256)
         return Artifact(
-            sha256=staged.keep(),
+            sha256=facts.sha256,
             format=facts.format,
             width_px=facts.width_px,
             height_px=facts.height_px,
-            size_bytes=len(data),
+            size_bytes=staged.size_bytes,
         )
 
 

@@ -13,27 +13,24 @@ from typing import TYPE_CHECKING
 from arena.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from io import FileIO
+
+PARTIAL = ".partial-"
+"""How the names of unfinished files begin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Bytes that are written, and not yet stored: they are in `file`."""
+    """Bytes that are written to `file`, and not yet stored."""
 
-    sha256: str
     file: Path
-    _path: Path
+    size_bytes: int
+    _store: BlobStore
 
-    def keep(self) -> str:
-        """Give the bytes their name, durably; returns their SHA-256."""
-        if self.file != self._path:
-            self.file.replace(self._path)
-            directory = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(directory)  # makes the name durable, not only the bytes
-            finally:
-                os.close(directory)
-        return self.sha256
+    def keep(self, sha256: str) -> None:
+        """Give the bytes, durable by now (fsync), their name, which is their SHA-256; it will be durable, too."""
+        self._store.adopt(self.file, sha256)
 
 
 class BlobStore:
@@ -48,29 +45,52 @@ class BlobStore:
 
     def put(self, data: bytes) -> str:
         """Store bytes durably and return their SHA-256; the same bytes are stored once."""
-        with self.staged(data) as staged:
-            return staged.keep()
+        sha256 = hashlib.sha256(data).hexdigest()
+        if not self.path(sha256).exists():
+            with self.staged([data]) as staged:
+                try:
+                    make_durable(staged.file)
+                except OSError as error:
+                    raise self.unwritable(error) from error
+                staged.keep(sha256)
+        return sha256
 
     @contextmanager
-    def staged(self, data: bytes) -> Iterator[Staged]:
-        """Bytes on disk that are stored once `keep` is called, and gone after the block if it is not.
+    def staged(self, pieces: Iterable[bytes | memoryview]) -> Iterator[Staged]:
+        """Bytes in a file that are stored once `keep` is called, and gone after the block if it is not.
 
-        So they can be looked at, also by another process, before anything refers to them. StoreError if they cannot be
-        written.
+        So they can be looked at, also by another process, before anything refers to them; whoever looks makes them
+        durable. StoreError if they cannot be written.
         """
-        sha256 = hashlib.sha256(data).hexdigest()
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(dir=self._root, prefix=PARTIAL)
+        except OSError as error:
+            raise self.unwritable(error) from error
+        try:
+            with os.fdopen(descriptor, "wb", buffering=0) as file:
+                try:
+                    size_bytes = self._written(file, pieces)
+                except OSError as error:
+                    raise self.unwritable(error) from error
+            yield Staged(Path(name), size_bytes, self)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def adopt(self, file: Path, sha256: str) -> None:
+        """Take a durable file beside the others under its name. StoreError if that cannot be done."""
         path = self.path(sha256)
         if path.exists():
-            yield Staged(sha256, path, path)
             return
         try:
-            staged = Staged(sha256, self._write(path, data), path)
+            is_new = not path.parent.exists()
+            path.parent.mkdir(exist_ok=True)
+            file.replace(path)
+            make_durable(path.parent)
+            if is_new:
+                make_durable(self._root)
         except OSError as error:
-            raise StoreError(f"the image directory {self._root} cannot be written: {error.strerror}") from error
-        try:
-            yield staged
-        finally:
-            staged.file.unlink(missing_ok=True)
+            raise self.unwritable(error) from error
 
     def get(self, sha256: str) -> bytes:
         """The bytes with this hash; StoreError if they are not there or are not what the name says."""
@@ -82,16 +102,24 @@ class BlobStore:
             raise StoreError(f"the image {self.path(sha256)} is damaged: its bytes do not match its name")
         return data
 
-    def _write(self, path: Path, data: bytes) -> Path:
-        """Write bytes durably beside `path`; returns where they are."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        return Path(temporary)
+    def _written(self, file: FileIO, pieces: Iterable[bytes | memoryview]) -> int:
+        size_bytes = 0
+        for piece in pieces:
+            size_bytes += len(piece)
+            left = memoryview(piece)
+            while len(left):
+                left = left[file.write(left) :]
+        return size_bytes
+
+    def unwritable(self, error: OSError) -> StoreError:
+        """The sentence for an error of the operating system."""
+        return StoreError(f"the image directory {self._root} cannot be written: {error.strerror}")
+
+
+def make_durable(path: Path) -> None:
+    """Sync a file's bytes, or the names in a directory, so that they outlive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

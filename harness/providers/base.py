@@ -76,14 +76,14 @@ class Exchange:
     call: WireCall
     status: int
     headers: Mapping[str, str]
-    body: bytes = field(repr=False)
+    body: bytes | bytearray = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class InlineImage:
-    """An image inside the answer, still in base64; it is decoded off the event loop."""
+    """An image inside the answer, still in base64, as text or as it lies in the answer; decoded off the event loop."""
 
-    base64: str = field(repr=False)
+    base64: str | memoryview = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

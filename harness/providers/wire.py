@@ -128,7 +128,7 @@ def _instant_s(value: object) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def read_json(body: bytes) -> JsonValue:
+def read_json(body: bytes | bytearray) -> JsonValue:
     """The body as JSON, or None if it is none (also when it is nested too deep or holds a number beyond reason)."""
     try:
         value: JsonValue = json.loads(body)
@@ -282,7 +282,7 @@ def says_moderated(words: str) -> bool:
     return bool(_MODERATION.search(words))
 
 
-def error_text(body: bytes) -> tuple[str, str]:
+def error_text(body: bytes | bytearray) -> tuple[str, str]:
     """The message and the code of an error envelope; of plain text, its beginning; of HTML, its title."""
     value = read_json(body[:200_000])
     if not isinstance(value, dict):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,10 @@ def through_the_skeleton(name, body):
     return excised.restore(INLINE[name].parse(Reply(excised.skeleton)), body)
 
 
+def images(done):
+    return [i.base64 if isinstance(i.base64, str) else bytes(i.base64).decode() for i in done.images]
+
+
 def parse(name, body):
     return INLINE[name].parse(Reply(body))
 
@@ -33,22 +38,22 @@ def test_the_images_are_those_of_the_whole_body(name):
     body = INLINE[name].inline.content.replace(PNG.encode(), LONG.encode())
     assert len(excise(body).skeleton) < 1000
     found = through_the_skeleton(name, body)
-    assert found == parse(name, body)
-    assert [image.base64 for image in found.images] == [LONG]
+    whole = parse(name, body)
+    assert images(found) == images(whole) == [LONG]
+    assert replace(found, images=()) == replace(whole, images=())
 
 
 @pytest.mark.parametrize(
     "body",
     [
         json.dumps({"data": [{"url": "https://x/" + "y" * LONG_BYTES}]}).encode(),
-        json.dumps({"data": [{"b64_json": "é" * LONG_BYTES}]}, ensure_ascii=False).encode(),
         json.dumps({"data": [{"b64_json": "a/" * LONG_BYTES}]}).replace("/", "\\/").encode(),
         b'{"data": [{"b64_json": "' + b"x" * LONG_BYTES,
         b'{"numbers": [' + b"1," * LONG_BYTES + b'1], "data": "x"}',
         b'"' * 10_000,
         json.dumps({"error": "x" * LONG_BYTES}).encode(),
     ],
-    ids=["address", "not ascii", "escaped", "cut off", "a long list", "quotes", "an error"],
+    ids=["address", "escaped", "cut off", "a long list", "quotes", "an error"],
 )
 def test_what_it_does_not_understand_is_left_to_the_parser(body):
     assert through_the_skeleton("openai", body) is None
@@ -65,4 +70,4 @@ def test_no_body_gives_another_answer_than_parsing_it_whole(pieces):
     if found is not None:
         whole = parse("openai", body)
         assert isinstance(whole, Done)
-        assert found.images == whole.images
+        assert images(found) == images(whole)

@@ -5,7 +5,8 @@ import zlib
 import pytest
 
 from arena.domain.request import ImageFormat
-from harness.images import BadImageError, image_bytes, inspect
+from harness.images import BadImageError, image_pieces, inspect
+from harness.providers.base import InlineImage
 from tests.servers import png
 
 
@@ -55,9 +56,17 @@ def test_a_flipped_byte_in_a_png_is_noticed():
         inspect(bytes(data))
 
 
-def test_base64_is_taken_strictly_but_may_be_wrapped():
-    assert image_bytes(base64.b64encode(b"abc" * 50).decode()) == b"abc" * 50
-    assert image_bytes(base64.encodebytes(b"abc" * 50).decode()) == b"abc" * 50
-    for bad in ("%%%", "abc", "YWJj!"):
+def decoded(text):
+    return b"".join(image_pieces(InlineImage(text)))
+
+
+@pytest.mark.parametrize("size_bytes", [150, 300_000])
+def test_base64_is_taken_strictly_but_may_be_wrapped(size_bytes):
+    data = (bytes(range(256)) * 1200)[:size_bytes]
+    for encoded in (base64.b64encode(data), base64.encodebytes(data), base64.b64encode(data) + b"\n"):
+        assert decoded(encoded.decode()) == data
+        assert decoded(memoryview(encoded)) == data
+    for bad in ("%%%", "abc", "YWJj!", "YWJj" * 60_000 + "Y%Jj"):
         with pytest.raises(BadImageError, match="not valid base64"):
-            image_bytes(bad)
+            decoded(bad)
+    assert b"".join(image_pieces(bytearray(data))) == data

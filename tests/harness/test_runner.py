@@ -221,7 +221,7 @@ async def test_a_full_disk_ends_the_run_with_a_sentence_and_leaves_it_resumable(
     session = create(database, plan_for(catalog, "quick", repetitions=20), settings, None)
     from arena.store.blobs import BlobStore
 
-    real, calls = BlobStore._write, []
+    real, calls = BlobStore._written, []
 
     def fills_up(self, path, data):
         calls.append(path)
@@ -229,7 +229,7 @@ async def test_a_full_disk_ends_the_run_with_a_sentence_and_leaves_it_resumable(
             raise OSError(28, "No space left on device")
         return real(self, path, data)
 
-    monkeypatch.setattr(BlobStore, "_write", fills_up)
+    monkeypatch.setattr(BlobStore, "_written", fills_up)
     with pytest.raises(StoreError, match="No space left on device"):
         await run(database, settings, session)
     monkeypatch.undo()
@@ -246,7 +246,7 @@ async def test_one_failing_write_loses_nothing_that_came_home(database, settings
     session = create(database, plan_for(catalog, "quick", repetitions=20, load={"in_flight": 8}), settings, None)
     from arena.store.blobs import BlobStore
 
-    real, calls = BlobStore._write, []
+    real, calls = BlobStore._written, []
 
     def fails_once(self, path, data):
         calls.append(path)
@@ -254,7 +254,7 @@ async def test_one_failing_write_loses_nothing_that_came_home(database, settings
             raise OSError(5, "Input/output error")
         return real(self, path, data)
 
-    monkeypatch.setattr(BlobStore, "_write", fails_once)
+    monkeypatch.setattr(BlobStore, "_written", fails_once)
     with pytest.raises(StoreError, match="Input/output error"):
         await run(database, settings, session)
     statuses = Counter(outcomes(database, session)["status"])

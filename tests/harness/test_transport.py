@@ -17,8 +17,8 @@ from pydantic import SecretStr
 
 from arena.domain.failure import FailureKind
 from arena.domain.outcome import CallPurpose
-from harness import transport
 from harness.clock import SystemClock
+from harness.net import failures, marks
 from harness.providers.base import FilePart, FormBody, JsonBody, SecretHeader, WireCall
 from harness.transport import Answered, Broken, Transport
 from tests.servers import answering, response, scripted
@@ -213,8 +213,8 @@ def all_subclasses(parent):
 
 @pytest.mark.parametrize("error", sorted(all_subclasses(httpx.RequestError), key=lambda c: c.__name__))
 def test_every_exception_of_the_http_library_has_a_kind_of_its_own_ancestry(error):
-    assert any(a in transport.FAILURE_BY_EXCEPTION for a in error.__mro__)
-    assert transport.failure_kind(error("boom")) in FailureKind
+    assert any(a in failures.FAILURE_BY_EXCEPTION for a in error.__mro__)
+    assert failures.failure_kind(error("boom")) in FailureKind
 
 
 def test_every_other_error_of_the_http_library_is_accounted_for():
@@ -226,7 +226,7 @@ def test_every_other_error_of_the_http_library_is_accounted_for():
     raised_by_us_alone = {httpx.HTTPError, httpx.HTTPStatusError, httpx.CookieConflict, httpx.StreamError}
     raised_by_us_alone |= all_subclasses(httpx.StreamError)
     assert others - raised_by_us_alone == {httpx.InvalidURL}
-    assert transport.failure_kind(httpx.InvalidURL("x")) is FailureKind.BAD_RESPONSE
+    assert failures.failure_kind(httpx.InvalidURL("x")) is FailureKind.BAD_RESPONSE
 
 
 @pytest.mark.parametrize(
@@ -240,11 +240,11 @@ def test_every_other_error_of_the_http_library_is_accounted_for():
     ],
 )
 def test_what_reaches_us_raw_has_a_kind_too(error, kind):
-    assert transport.failure_kind(error) is kind
+    assert failures.failure_kind(error) is kind
     wrapped = httpx.ConnectError("all attempts failed")
     wrapped.__cause__ = error
     if kind is not FailureKind.NETWORK and not isinstance(error, KeyError):
-        assert transport.failure_kind(wrapped) is kind
+        assert failures.failure_kind(wrapped) is kind
 
 
 def test_an_address_that_is_none_cannot_be_prepared():
@@ -254,15 +254,15 @@ def test_an_address_that_is_none_cannot_be_prepared():
 
 
 def test_a_drip_feed_does_not_grow_the_marks_for_ever():
-    marks = transport.Marks(started_ns=0)
+    noted = marks.Marks(started_ns=0)
     for end in range(1, 50_000):
-        marks.arrived(end, end)
-    assert len(marks.chunk_ends) <= transport.MAX_CHUNK_MARKS
-    assert marks.arrival_ns(10) == 11
-    assert marks.arrival_ns(49_998) == 49_999
+        noted.arrived(end, end)
+    assert len(noted.chunk_ends) <= marks.MAX_CHUNK_MARKS
+    assert noted.arrival_ns(10) == 11
+    assert noted.arrival_ns(49_998) == 49_999
 
 
 def test_a_tls_error_is_recognized_behind_a_connect_error():
     outer = httpx.ConnectError("handshake")
     outer.__cause__ = ssl.SSLCertVerificationError("expired")
-    assert transport.failure_kind(outer) is FailureKind.TLS
+    assert failures.failure_kind(outer) is FailureKind.TLS

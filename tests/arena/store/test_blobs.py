@@ -36,13 +36,23 @@ def test_nothing_half_written_stays_when_writing_fails(tmp_path, monkeypatch):
 
 
 def test_what_is_staged_is_stored_only_when_it_is_kept(tmp_path):
-    store = BlobStore(tmp_path)
-    with store.staged(b"no image") as staged:
-        assert staged.file.read_bytes() == b"no image"
-        assert not store.path(staged.sha256).exists()
+    store, sha256 = BlobStore(tmp_path), hashlib.sha256(b"image").hexdigest()
+    with store.staged([b"no ", b"image"]) as staged:
+        assert (staged.file.read_bytes(), staged.size_bytes) == (b"no image", 8)
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
-    with store.staged(b"image") as staged:
-        staged.keep()
-    with store.staged(b"image") as again:
-        assert again.file == store.path(again.sha256)
-    assert store.get(again.sha256) == b"image"
+    for _ in range(2):
+        with store.staged([b"im", memoryview(b"age")]) as staged:
+            assert not staged.file.is_relative_to(store.path(sha256).parent)
+            staged.keep(sha256)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [store.path(sha256)]
+    assert store.get(sha256) == b"image"
+
+
+def test_pieces_that_end_in_an_error_leave_nothing(tmp_path):
+    def pieces():
+        yield b"half"
+        raise ValueError("no base64")
+
+    with pytest.raises(ValueError, match="no base64"), BlobStore(tmp_path).staged(pieces()):
+        pass
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
