@@ -17,13 +17,13 @@ import anyio.to_thread
 from arena.domain.failure import Failure, FailureKind
 from arena.domain.outcome import Outcome
 from arena.errors import StoreError
-from arena.store import runs
+from arena.store import attempts
 from arena.units import nano_usd
 from harness.decoder import Decoder
 from harness.verify import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from arena.domain.plan import Phase
     from arena.store.blobs import BlobStore
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from harness.progress import Progress
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 LOG = logging.getLogger(__name__)
 VERIFIERS = 4
 """Threads; they mostly wait, for the decoding processes and for the disk."""
@@ -89,9 +90,9 @@ class Receiver:
         """The processes that decode; to be entered around the run."""
         return self._decoder
 
-    async def written(self, write: Callable[[Connection], T]) -> T:
+    async def written(self, many: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
         """The result of a write, once it is committed; a write that is queued is not given up."""
-        waiting = asyncio.wrap_future(self._recorder.submit(write))
+        waiting = asyncio.wrap_future(self._recorder.submit_to(many, item))
         with anyio.CancelScope(shield=True):
             await asyncio.wait([waiting])
         return waiting.result()
@@ -108,13 +109,13 @@ class Receiver:
     async def _store(self, item: Returned) -> None:
         outcome = await self._outcome(item)
         try:
-            await self.written(lambda c: runs.write_outcome(c, item.attempt_id, outcome))
+            await self.written(attempts.write_outcomes, attempts.Ended(item.attempt_id, outcome))
         except StoreError:
             raise
         except Exception:  # something in it that the database cannot hold
             LOG.exception("an outcome of %s could not be stored as it is", item.target.endpoint.id)
             outcome = _unstorable(item, "its outcome could not be stored")
-            await self.written(lambda c: runs.write_outcome(c, item.attempt_id, outcome))
+            await self.written(attempts.write_outcomes, attempts.Ended(item.attempt_id, outcome))
         spent = spent_nano_usd(outcome, item.reserved_nano_usd)
         await self._budget.settle(item.reserved_nano_usd, spent)
         self._progress.stored(item.target.endpoint.id, item.phase, outcome, self._budget.spent_nano_usd)

@@ -12,6 +12,7 @@ end.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from arena.domain.plan import Phase
 from arena.domain.run import RunStatus
 from arena.errors import RunBusyError
 from arena.store import runs
+from arena.store.attempts import Intent, write_intents
 from arena.units import NS_PER_MS, nano_usd
 from harness.engine import Delivery, Engine
 from harness.limits import RateLimit, Slots, shared_by_account
@@ -84,6 +86,7 @@ class Runner:
         self._prepared, self._trials, self._keys = prepared, trials, keys
         self._budget, self._progress, self._clock = budget, progress, clock
         self._engine, self._transport = Engine(clock), Transport(clock)
+        self._recorder = recorder
         self._receiver = Receiver(recorder, blobs, budget, progress, self._failed)
         self._accounts = shared_by_account((t.endpoint for t in prepared.targets.values()), clock)
         self._status, self._stopped = RunStatus.FINISHED, False
@@ -222,9 +225,9 @@ class Runner:
 
     async def _intend(self, lane: _Lane, stored: StoredTrial, reserved_nano_usd: int) -> int | None:
         """The attempt's id once its intent is durable; None, and nothing may be fired, if that cannot be had."""
-        simulated = lane.target.endpoint.simulated
+        intent = Intent(stored.id, 1, lane.target.endpoint.simulated)
         try:
-            return await self._receiver.written(lambda c: runs.write_intent(c, stored.id, 1, simulated=simulated))
+            return await self._receiver.written(write_intents, intent)
         except Exception as error:  # noqa: BLE001 - raised at the end of the run
             self._failed(error)
             await self._budget.settle(reserved_nano_usd, 0)
@@ -261,7 +264,8 @@ class Runner:
         while True:
             await anyio.sleep(runs.HEARTBEAT_S)
             try:
-                mine = await self._receiver.written(lambda c: runs.beat(c, self._run_id, self._owner))
+                beats = asyncio.wrap_future(self._recorder.submit(lambda c: runs.beat(c, self._run_id, self._owner)))
+                mine = await beats
             except Exception as error:  # noqa: BLE001 - raised at the end of the run
                 self._failed(error)
                 return

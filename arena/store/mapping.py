@@ -12,12 +12,12 @@ from arena.domain.run import Environment, Run, RunStatus
 from arena.units import nano_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from arena.domain.artifact import Artifact
     from arena.domain.endpoint import Endpoint
-    from arena.domain.outcome import CallRecord, Cost, Outcome
+    from arena.domain.outcome import Cost, Outcome
     from arena.domain.plan import Trial
     from arena.domain.request import PixelSize
     from arena.pricing import PriceCard
@@ -169,14 +169,14 @@ def artifact_row(artifact: Artifact) -> Row:
     return artifact.model_dump()
 
 
-def image_rows(attempt_id: int, images: Sequence[Artifact]) -> list[Row]:
+def image_rows(attempt_id: int, outcome: Outcome) -> list[Row]:
     """Which images an attempt delivered."""
-    return [{"attempt_id": attempt_id, "position": i, "sha256": a.sha256} for i, a in enumerate(images)]
+    return [{"attempt_id": attempt_id, "position": i, "sha256": a.sha256} for i, a in enumerate(outcome.images)]
 
 
-def call_rows(attempt_id: int, calls: Sequence[CallRecord]) -> list[Row]:
+def call_rows(attempt_id: int, outcome: Outcome) -> list[Row]:
     """The HTTP exchanges of an attempt."""
-    return [{"attempt_id": attempt_id, "position": i, **c.model_dump()} for i, c in enumerate(calls)]
+    return [{"attempt_id": attempt_id, "position": i, **c.model_dump()} for i, c in enumerate(outcome.calls)]
 
 
 def _json(value: object) -> str:

@@ -16,19 +16,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from arena.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from arena.store.engine import Connection, Database
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 BATCH_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    apply: Callable[[Connection], Any]
+    many: Callable[[Connection, Sequence[Any]], Sequence[Any]]
+    item: Any
     done: Future[Any]
+
+
+def _one_by_one(connection: Connection, writes: Sequence[Callable[[Connection], T]]) -> list[T]:
+    return [write(connection) for write in writes]
 
 
 class Recorder:
@@ -55,11 +61,18 @@ class Recorder:
 
     def submit(self, apply: Callable[[Connection], T]) -> Future[T]:
         """Queue one write; the future holds its result once it is committed, or what made it fail."""
+        return self.submit_to(_one_by_one, apply)
+
+    def submit_to(self, many: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> Future[T]:
+        """Queue one item for a function that writes many at once; as `submit`, its own result.
+
+        Everything that has queued up for the same function is handed to it together.
+        """
         done: Future[T] = Future()
         with self._closing:
             if self._closed:
                 raise StoreError("the recorder is closed; this write came after the end of its run")
-            self._queue.put(_Write(apply, done))
+            self._queue.put(_Write(many, item, done))
         return done
 
     def _work(self) -> None:
@@ -86,9 +99,12 @@ class Recorder:
 
     def _commit(self, batch: list[_Write]) -> None:
         """One transaction for all; if it fails, each write alone, so that one bad write takes no other down."""
+        kinds: dict[Callable[..., Any], list[_Write]] = {}
+        for write in batch:
+            kinds.setdefault(write.many, []).append(write)
         try:
             with self._database.write() as connection:
-                results = [write.apply(connection) for write in batch]
+                results = [many(connection, [w.item for w in writes]) for many, writes in kinds.items()]
         except Exception as error:  # noqa: BLE001 - whatever it was belongs to the caller, through its future
             if len(batch) == 1:
                 batch[0].done.set_exception(error)
@@ -96,5 +112,6 @@ class Recorder:
             for write in batch:
                 self._commit([write])
             return
-        for write, result in zip(batch, results, strict=True):
-            write.done.set_result(result)
+        for writes, came in zip(kinds.values(), results, strict=True):
+            for write, result in zip(writes, came, strict=True):
+                write.done.set_result(result)

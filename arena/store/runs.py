@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from arena.domain.outcome import Cost, Outcome
+    from arena.domain.outcome import Cost
     from arena.domain.prompt import Prompt
     from arena.domain.request import PixelSize
 
@@ -229,27 +229,6 @@ def attempts_so_far(connection: Connection, run_id: str) -> list[PastAttempt]:
         .where(TRIAL.c.run_id == run_id)
     )
     return [PastAttempt(*row) for row in connection.execute(query)]
-
-
-def write_intent(connection: Connection, trial_id: int, number: int, *, simulated: bool) -> int:
-    """Write that an attempt is about to be fired; returns its id."""
-    row = mapping.intent_row(trial_id, number, datetime.now(UTC), simulated=simulated)
-    return int(connection.execute(ATTEMPT.insert().returning(ATTEMPT.c.id), row).scalar_one())
-
-
-def write_outcome(connection: Connection, attempt_id: int, outcome: Outcome) -> None:
-    """Replace an attempt's intent by its outcome, with its images and calls."""
-    # An attempt that another process has given up as unknown meanwhile may still get its true outcome.
-    open_states = (AttemptStatus.INTENDED, AttemptStatus.UNKNOWN)
-    pending = (ATTEMPT.c.id == attempt_id) & ATTEMPT.c.status.in_(open_states)
-    updated = connection.execute(ATTEMPT.update().where(pending).values(mapping.outcome_row(outcome))).rowcount
-    if updated != 1:
-        raise RuntimeError(f"attempt {attempt_id} already has an outcome")
-    if outcome.images:
-        insert_ignore(connection, ARTIFACT, [mapping.artifact_row(a) for a in outcome.images])
-        connection.execute(IMAGE.insert(), mapping.image_rows(attempt_id, outcome.images))
-    if outcome.calls:
-        connection.execute(CALL.insert(), mapping.call_rows(attempt_id, outcome.calls))
 
 
 def looked_up(connection: Connection, attempt_id: int, server_ms: Mapping[str, float], cost: Cost | None) -> None:

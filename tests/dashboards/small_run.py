@@ -14,7 +14,7 @@ from arena.domain.plan import Phase, Plan, RequestTemplate, Selection, Trial
 from arena.domain.prompt import Prompt
 from arena.domain.run import Environment, Run, RunStatus
 from arena.settings import Settings
-from arena.store import queries, runs
+from arena.store import attempts, queries, runs
 from arena.store.blobs import BlobStore
 from arena.store.engine import open_database
 
@@ -92,9 +92,9 @@ def make_run(
         stored = runs.create_run(connection, run, [(e, None) for e in endpoints], trials, PROMPTS, "host:1:x")
         for entry in stored[:done]:
             endpoint = by_id[entry.trial.endpoint_id]
-            attempt = runs.write_intent(connection, entry.id, 1, simulated=simulated)
+            attempt = attempts.write_intent(connection, entry.id, 1, simulated=simulated)
             failed = endpoint.id.endswith("flaky") and entry.trial.seq % 3 == 0
-            runs.write_outcome(connection, attempt, outcome(blobs, entry.trial, endpoint, failed=failed))
+            attempts.write_outcome(connection, attempt, outcome(blobs, entry.trial, endpoint, failed=failed))
         if status is not RunStatus.RUNNING:
             runs.end_run(connection, run_id, "host:1:x", status)
     database.close()

@@ -10,7 +10,7 @@ from arena.domain.outcome import Outcome
 from arena.domain.request import ImageFormat
 from arena.domain.timings import Timings
 from arena.settings import Settings
-from arena.store import runs
+from arena.store import attempts, runs
 from arena.store.blobs import BlobStore
 from arena.store.engine import open_database
 from tests.arena.store.conftest import BOTH, settings_for
@@ -53,9 +53,9 @@ def fill(settings, endpoints=CONTENDERS, prompts=3, repetitions=2, failed=()):
             )
             timings = Timings(accepted_ns=1, result_ns=2, result_end_ns=3, first_image_byte_ns=3,
                               last_image_byte_ns=4, ended_ns=5)  # fmt: skip
-            attempt = runs.write_intent(connection, entry.id, 1, simulated=False)
+            attempt = attempts.write_intent(connection, entry.id, 1, simulated=False)
             outcome = Outcome(started_at=datetime.now(UTC), timings=timings, images=(image,))
-            runs.write_outcome(connection, attempt, outcome)
+            attempts.write_outcome(connection, attempt, outcome)
     return database
 
 

@@ -13,7 +13,7 @@ from arena.domain.outcome import CallPurpose, CallRecord, Cost, CostSource
 from arena.domain.run import RunStatus
 from arena.errors import ConfigError, RunBusyError, UnknownNameError
 from arena.pricing import PriceCard
-from arena.store import queries, runs
+from arena.store import attempts, queries, runs
 from arena.store.recorder import Recorder
 from tests.factories import failed, make_artifact, make_endpoint, make_prompt, make_run, make_trial, succeeded
 
@@ -30,8 +30,8 @@ def create(database, trials=3, run=None, owner="me:1:x"):
 
 def write(database, stored, outcome):
     with database.write() as connection:
-        attempt = runs.write_intent(connection, stored.id, 1, simulated=outcome.simulated)
-        runs.write_outcome(connection, attempt, outcome)
+        attempt = attempts.write_intent(connection, stored.id, 1, simulated=outcome.simulated)
+        attempts.write_outcome(connection, attempt, outcome)
     return attempt
 
 
@@ -115,9 +115,9 @@ def test_an_attempt_has_one_outcome_and_a_trial_one_first_attempt(any_database):
     _, stored = create(any_database)
     attempt = write(any_database, stored[0], succeeded())
     with pytest.raises(RuntimeError, match="already has an outcome"), any_database.write() as connection:
-        runs.write_outcome(connection, attempt, failed())
+        attempts.write_outcome(connection, attempt, failed())
     with pytest.raises(sa.exc.IntegrityError), any_database.write() as connection:
-        runs.write_intent(connection, stored[0].id, 1, simulated=False)
+        attempts.write_intent(connection, stored[0].id, 1, simulated=False)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_what_a_crash_left_in_flight_is_unknown_and_not_fired_again(any_database
     run, stored = create(any_database, owner="elsewhere:1:x")
     write(any_database, stored[0], succeeded())
     with any_database.write() as connection:
-        runs.write_intent(connection, stored[1].id, 1, simulated=False)
+        attempts.write_intent(connection, stored[1].id, 1, simulated=False)
         connection.execute(runs.RUN.update().values(heartbeat_at=datetime.now(UTC) - timedelta(minutes=5)))
         assert runs.claim_run(connection, run.id, "me:2:y") == 1
         assert runs.untried(connection, run.id) == {stored[2].id}
@@ -192,14 +192,14 @@ def test_a_process_id_that_is_used_again_does_not_hold_a_dead_run(any_database):
 def test_who_has_lost_a_run_ends_nothing_but_may_still_report_what_came(any_database):
     run, stored = create(any_database, owner="other:1:2")
     with any_database.write() as connection:
-        late = runs.write_intent(connection, stored[0].id, 1, simulated=False)
+        late = attempts.write_intent(connection, stored[0].id, 1, simulated=False)
         connection.execute(runs.RUN.update().values(heartbeat_at=datetime.now(UTC) - timedelta(minutes=5)))
         assert runs.claim_run(connection, run.id, "me:2:3") == 1
-        mine = runs.write_intent(connection, stored[1].id, 1, simulated=False)
+        mine = attempts.write_intent(connection, stored[1].id, 1, simulated=False)
         assert not runs.beat(connection, run.id, "other:1:2")
         runs.end_run(connection, run.id, "other:1:2", RunStatus.FINISHED)
-        runs.write_outcome(connection, late, succeeded())
-        runs.write_outcome(connection, mine, succeeded())
+        attempts.write_outcome(connection, late, succeeded())
+        attempts.write_outcome(connection, mine, succeeded())
         assert runs.get_run(connection, run.id).status is RunStatus.RUNNING
         assert runs.beat(connection, run.id, "me:2:3")
     with any_database.read() as connection:
@@ -250,27 +250,45 @@ def test_the_overview_counts_what_there_is(any_database):
     assert rows["20260102-000000-zzzz"]["attempts"] == 0
 
 
+def intent(stored):
+    return attempts.Intent(stored.id, 1, simulated=False)
+
+
 def test_a_recorder_commits_before_it_answers(any_database):
     _, stored = create(any_database)
     with Recorder(any_database) as recorder:
-        attempts = [
-            recorder.submit(lambda c, s=s: runs.write_intent(c, s.id, 1, simulated=False)).result(10) for s in stored
-        ]
+        ids = [recorder.submit_to(attempts.write_intents, intent(s)).result(10) for s in stored]
         with any_database.read() as connection:
             assert connection.execute(sa.text("SELECT count(*) FROM attempt")).scalar_one() == 3
-    assert len(set(attempts)) == 3
+    assert len(set(ids)) == 3
 
 
 def test_one_bad_write_takes_no_other_down(any_database):
     _, stored = create(any_database)
     with Recorder(any_database) as recorder:
         recorder.submit(lambda _: __import__("time").sleep(0.2))  # so that the rest becomes one batch
-        good = [recorder.submit(lambda c, s=s: runs.write_intent(c, s.id, 1, simulated=False)) for s in stored]
-        bad = recorder.submit(lambda c: runs.write_intent(c, stored[0].id, 1, simulated=False))
+        good = [recorder.submit_to(attempts.write_intents, intent(s)) for s in stored]
+        bad = recorder.submit_to(attempts.write_intents, intent(stored[0]))
         worse = recorder.submit(lambda _: 1 / 0)
     assert all(future.result(0) for future in good)
     assert isinstance(bad.exception(0), sa.exc.IntegrityError)
     assert isinstance(worse.exception(0), ZeroDivisionError)
+
+
+def test_what_is_written_in_one_go_is_each_ones_own(any_database):
+    _, stored = create(any_database)
+    with any_database.write() as connection:
+        ids = attempts.write_intents(connection, [intent(s) for s in reversed(stored)])
+        ended = [
+            attempts.Ended(i, outcome) for i, outcome in zip(ids, (succeeded(), failed(), succeeded()), strict=True)
+        ]
+        attempts.write_outcomes(connection, ended)
+    with any_database.read() as connection:
+        frame = queries.outcomes(connection).set_index("trial")
+    order = [frame.loc[s.trial.seq, "status"] for s in reversed(stored)]
+    assert order == ["succeeded", "failed", "succeeded"]
+    with pytest.raises(RuntimeError, match="already has an outcome"), any_database.write() as connection:
+        attempts.write_outcomes(connection, ended)
 
 
 def test_frames_of_an_empty_database_have_their_columns(any_database):

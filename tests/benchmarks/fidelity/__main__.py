@@ -36,6 +36,11 @@ class Cell:
     in_flight: int
     requests: int
 
+    @property
+    def size(self) -> str:
+        """What is asked for."""
+        return "64x64" if self.body == "tiny" else "1024x1024"
+
 
 CELLS = (
     Cell(REALISTIC, "inline", 1, 30),
@@ -78,7 +83,7 @@ def truth_of(port: int) -> dict[str, Any]:
 def ours(cell: Cell) -> dict[str, float]:
     """Arena's line."""
     with truth_server(cell) as port:
-        wanted = {"port": port, "in_flight": cell.in_flight, "requests": cell.requests}
+        wanted = {"port": port, "in_flight": cell.in_flight, "requests": cell.requests, "size": cell.size}
         done = subprocess.run(
             [sys.executable, HERE / "ours.py", json.dumps(wanted)], stdout=subprocess.PIPE, text=True, check=True
         )

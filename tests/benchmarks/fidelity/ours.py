@@ -1,7 +1,7 @@
 """Arena's own engine against a truth server: the real runner, adapter, transport, verification, images on disk and
 SQLite.
 
-`python ours.py '{"port": …, "in_flight": …, "requests": …}'` prints one JSON object.
+`python ours.py '{"port": …, "in_flight": …, "requests": …, "size": "1024x1024"}'` prints one JSON object.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
                 "name": "fidelity",
                 "endpoints": ["truth/one"],
                 "prompts": {"sets": ["core"], "limit": 1},
-                "request": {"size": "1024x1024"},
+                "request": {"size": wanted["size"]},
                 "repetitions": wanted["requests"],
                 "load": {"kind": "closed", "in_flight": wanted["in_flight"]},
             }
@@ -59,6 +59,7 @@ def main() -> None:
         begun_s, cpu_s = time.perf_counter(), time.process_time()
         anyio.run(lambda: execute(database, settings, session, progress, environ={}))
         wall_s, cpu_s = time.perf_counter() - begun_s, time.process_time() - cpu_s
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         with database.read() as connection:
             frame = outcomes(connection, session.run.id)
     told = {
@@ -67,7 +68,7 @@ def main() -> None:
         "failures": frame["failure_kind"].dropna().value_counts().to_dict(),
         "wall_s": wall_s,
         "cpu_s": cpu_s,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": peak_mb,
     }
     print(json.dumps(told))
 

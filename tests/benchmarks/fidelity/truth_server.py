@@ -2,8 +2,9 @@
 
 `python truth_server.py` with JSON on standard input: {"law": "fixed:50" | "lognormal:900:0.35", "body": "inline" |
 "url" | "tiny", "seed": 1}; prints its port. `GET /truth` answers with what it measured, in nanoseconds from the last
-byte of the request read to the first byte of the body handed to the kernel. Every image is another file: a counter sits
-in a text chunk.
+byte of the request read to the first byte of the body handed to the kernel. Images are 1024 x 1024 (2.2 MB of base64),
+tiny ones 64 x 64; every image is another file: a counter sits in a text chunk. With `certificate`, a file, it speaks
+TLS.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import asyncio
 import base64
 import io
 import json
+import os
 import random
+import socket
+import ssl
 import struct
 import sys
 import time
@@ -23,6 +27,7 @@ from PIL import Image
 
 HEAD_BYTES = 33  # PNG signature and IHDR: a multiple of three, so that base64 may be cut there
 COUNTER_DIGITS = 16
+SEND_BUFFER_BYTES = 4 * 1024 * 1024
 
 
 def noisy_png(side_px: int = 1024, seed: int = 1) -> bytes:
@@ -36,6 +41,13 @@ def noisy_png(side_px: int = 1024, seed: int = 1) -> bytes:
     return buffer.getvalue()
 
 
+def plain_png(side_px: int = 64) -> bytes:
+    """A picture of a few hundred bytes."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (side_px, side_px), (200, 30, 30)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def counter_chunk(number: int) -> bytes:
     """A PNG text chunk with a number in it; 36 bytes, a multiple of three."""
     data = b"count\0" + b"%0*d" % (COUNTER_DIGITS, number) + b"  "
@@ -46,13 +58,13 @@ class Images:
     """Bodies of replies, each with an image that no other has."""
 
     def __init__(self, kind: str) -> None:
-        png = noisy_png() if kind != "tiny" else b""
+        png = plain_png() if kind == "tiny" else noisy_png()
         self.kind, self.head, self.rest = kind, png[:HEAD_BYTES], png[HEAD_BYTES:]
         self.head64, self.rest64 = base64.b64encode(self.head), base64.b64encode(self.rest)
 
     def reply(self, number: int, host: str) -> list[bytes]:
         """The pieces of the body of a submitting call."""
-        if self.kind == "inline":
+        if self.kind != "url":
             chunk = base64.b64encode(counter_chunk(number))
             return [b'{"created":1,"data":[{"b64_json":"', self.head64, chunk, self.rest64, b'"}]}']
         return [b'{"created":1,"data":[{"url":"http://%s/i/%d.png"}]}' % (host.encode(), number)]
@@ -91,6 +103,7 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.truth.connections += 1
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def data_received(self, data: bytes) -> None:
         """Answer every complete request."""
@@ -123,10 +136,21 @@ class Connection(asyncio.Protocol):
         self.send(body)
 
     def send(self, body: list[bytes], content_type: bytes = b"application/json") -> None:
-        """Head and body, handed over in one go."""
+        """Head and body; what the kernel takes at once it is given without a copy of ours."""
         length = sum(map(len, body))
         head = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (content_type, length)
-        self.transport.writelines([head, *body])
+        pieces = [head, *body]
+        if self.transport.get_extra_info("ssl_object") or self.transport.get_write_buffer_size():
+            self.transport.writelines(pieces)
+            return
+        try:
+            sent = os.writev(self.transport.get_extra_info("socket").fileno(), pieces)
+        except BlockingIOError:
+            sent = 0
+        for piece in pieces:
+            if sent < len(piece):
+                self.transport.write(memoryview(piece)[sent:])
+            sent = max(0, sent - len(piece))
 
 
 async def main() -> None:
@@ -134,7 +158,11 @@ async def main() -> None:
     wanted = json.loads(sys.stdin.readline())
     truth = Truth(wanted["law"], wanted["body"], wanted["seed"])
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(truth), "127.0.0.1", 0, backlog=1024)
+    tls = None
+    if wanted.get("certificate"):
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(wanted["certificate"])
+    server = await loop.create_server(lambda: Connection(truth), "127.0.0.1", 0, backlog=1024, ssl=tls)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
