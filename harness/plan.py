@@ -231,6 +231,14 @@ def _longest_s(prepared: Prepared, endpoint_id: str, todo: Sequence[Trial]) -> f
     return max(rounds * deadline_s, paced_s + deadline_s, last_due_s + deadline_s)
 
 
+def keeps_images(plan: Plan, trial: Trial) -> bool:
+    """Whether a trial's images are kept: drawn from the plan's seed, alike at all endpoints, so that they can meet."""
+    if plan.keep_images >= 1:
+        return True
+    drawn = hashlib.sha256(f"{plan.seed} {trial.phase} {trial.prompt_id} {trial.repetition}".encode()).digest()
+    return int.from_bytes(drawn[:8]) / 2**64 < plan.keep_images
+
+
 def in_flight(plan: Plan, endpoint: Endpoint) -> int:
     """How many requests are open at an endpoint at most: the plan's wish within the endpoint's limit."""
     return endpoint.limits.max_in_flight if plan.load.timed else min(plan.load.in_flight, endpoint.limits.max_in_flight)

@@ -20,17 +20,19 @@ from arena.errors import StoreError
 from arena.store import attempts
 from arena.units import nano_usd
 from harness.decoder import Decoder
+from harness.images import NotToldError, glance, look
 from harness.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from arena.domain.artifact import Glimpse
     from arena.domain.plan import Phase
     from arena.store.blobs import BlobStore
     from arena.store.engine import Connection
     from arena.store.recorder import Recorder
     from harness.budget import Budget
-    from harness.engine import Delivery
+    from harness.engine import Delivery, Payload
     from harness.plan import Target
     from harness.progress import Progress
 
@@ -52,6 +54,8 @@ class Returned:
     attempt_id: int
     reserved_nano_usd: int
     delivery: Delivery
+    keep: bool = True
+    """Whether its images are to be decoded and kept."""
 
 
 class Receiver:
@@ -121,21 +125,21 @@ class Receiver:
         self._progress.stored(item.target.endpoint.id, item.phase, outcome, self._budget.spent_nano_usd)
 
     async def _outcome(self, item: Returned) -> Outcome:
-        target = item.target
+        def decide(passing: Callable[[Payload, int], Glimpse] | None) -> Outcome:
+            target, inspect = item.target, self._decoder.inspect
+            return verify(item.delivery, target.provider, self._blobs, target.card, inspect, passing=passing)
+
         try:
-            return await anyio.to_thread.run_sync(
-                verify,
-                item.delivery,
-                target.provider,
-                self._blobs,
-                target.card,
-                self._decoder.inspect,
-                limiter=self._threads,
-            )
+            if not item.delivery.payloads or not item.keep:
+                try:
+                    return decide(glance)  # quicker than to hand it to a thread
+                except NotToldError:
+                    pass
+            return await anyio.to_thread.run_sync(decide, None if item.keep else look, limiter=self._threads)
         except StoreError:
             raise
         except Exception as error:  # a bug of ours must cost one trial, not the run
-            LOG.exception("an answer of %s could not be verified", target.endpoint.id)
+            LOG.exception("an answer of %s could not be verified", item.target.endpoint.id)
             return _unstorable(item, f"{type(error).__name__} while it was verified")
 
 

@@ -29,7 +29,7 @@ from arena.store.attempts import Intent, write_intents
 from arena.units import NS_PER_MS, nano_usd
 from harness.engine import Delivery, Engine
 from harness.limits import RateLimit, Slots, shared_by_account
-from harness.plan import Prepared, Target, in_flight, timeout_s
+from harness.plan import Prepared, Target, in_flight, keeps_images, timeout_s
 from harness.providers.base import Job
 from harness.receiver import Receiver, Returned
 from harness.transport import Transport
@@ -204,7 +204,8 @@ class Runner:
             lane.slots.give_back(connection)
         if delivery.reported_cost_usd is not None:
             lane.dearest_nano_usd = max(lane.dearest_nano_usd, nano_usd(delivery.reported_cost_usd))
-        await self._receiver.hand_over(Returned(lane.target, stored.trial.phase, attempt_id, reserved, delivery))
+        keep = keeps_images(self._prepared.plan, stored.trial)
+        await self._receiver.hand_over(Returned(lane.target, stored.trial.phase, attempt_id, reserved, delivery, keep))
 
     async def _admit(self, lane: _Lane, reserved_nano_usd: int) -> Connection | None:
         """A connection once slot, budget and rate allow a request to leave; None if the run is stopped before."""

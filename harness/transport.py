@@ -202,6 +202,8 @@ def _record(call: WireCall, progress: _Progress, origin_ns: int) -> CallRecord:
         remote_address=progress.remote_address,
         body_bytes=marks.size_bytes,
         started_ns=marks.started_ns - origin_ns,
+        resolved_ns=since(marks.resolved_ns),
+        tcp_ns=since(marks.tcp_ns),
         connected_ns=since(marks.connected_ns),
         request_sent_ns=since(marks.request_sent_ns),
         headers_ns=since(marks.headers_ns),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from arena.domain.artifact import Artifact
+from arena.domain.artifact import Artifact, Glimpse
 from arena.domain.failure import Failure, FailureKind, clean_message
 from arena.domain.outcome import Cost, CostSource, Outcome
 from arena.domain.request import PixelSize
@@ -30,21 +30,26 @@ def verify(
     blobs: BlobStore,
     card: PriceCard | None,
     inspect: Callable[[Path], ImageFacts] = examine_file,
+    *,
+    passing: Callable[[Payload, int], Glimpse] | None = None,
 ) -> Outcome:
     """Decide what the attempt came to. Whatever decodes is kept, also where it is not what was asked for.
+
+    With `passing` (`harness.images.glance`, say) images are looked at by that, and let go of.
 
     Raises StoreError if an image cannot be stored.
     """
     failure, sizing = delivery.failure, provider.sizing(delivery.job)
-    images: tuple[Artifact, ...] = ()
+    images: tuple[Artifact | Glimpse, ...] = ()
     if failure is None:
-        images, failure = _images(delivery, sizing, blobs, inspect)
+        images, failure = _images(delivery, sizing, passing or (lambda p, _: _kept(p, blobs, inspect)))
     done = delivery.done
     return Outcome(
         started_at=delivery.started_at,
         timings=delivery.timings,
         failure=failure,
-        images=images,
+        images=tuple(i for i in images if isinstance(i, Artifact)),
+        glimpses=tuple(i for i in images if isinstance(i, Glimpse)),
         cost=_cost(delivery, failure, images, sizing, card),
         simulated=delivery.simulated,
         request_id=delivery.request_id,
@@ -59,16 +64,16 @@ def verify(
 
 
 def _images(
-    delivery: Delivery, sizing: Sizing, blobs: BlobStore, inspect: Callable[[Path], ImageFacts]
-) -> tuple[tuple[Artifact, ...], Failure | None]:
-    kept: list[Artifact] = []
+    delivery: Delivery, sizing: Sizing, look: Callable[[Payload, int], Artifact | Glimpse]
+) -> tuple[tuple[Artifact | Glimpse, ...], Failure | None]:
+    found: list[Artifact | Glimpse] = []
     failure: Failure | None = None
-    for payload in delivery.payloads:
+    for position, payload in enumerate(delivery.payloads):
         try:
-            kept.append(_kept(payload, blobs, inspect))
+            found.append(look(payload, position))
         except BadImageError as error:
             failure = failure or Failure(kind=FailureKind.BAD_IMAGE, message=clean_message(str(error)))
-    return tuple(kept), failure or _mismatch(delivery.job.request, sizing, kept)
+    return tuple(found), failure or _mismatch(delivery.job.request, sizing, found)
 
 
 def _kept(payload: Payload, blobs: BlobStore, inspect: Callable[[Path], ImageFacts]) -> Artifact:
@@ -88,7 +93,7 @@ def _kept(payload: Payload, blobs: BlobStore, inspect: Callable[[Path], ImageFac
         )
 
 
-def _mismatch(request: GenerationRequest, sizing: Sizing, images: list[Artifact]) -> Failure | None:
+def _mismatch(request: GenerationRequest, sizing: Sizing, images: Sequence[Artifact | Glimpse]) -> Failure | None:
     if len(images) != request.n:
         return Failure(
             kind=FailureKind.WRONG_COUNT,
@@ -102,7 +107,7 @@ def _mismatch(request: GenerationRequest, sizing: Sizing, images: list[Artifact]
     return None
 
 
-def _format_remark(provider: Provider, job: Job, images: Sequence[Artifact]) -> tuple[str, ...]:
+def _format_remark(provider: Provider, job: Job, images: Sequence[Artifact | Glimpse]) -> tuple[str, ...]:
     """An encoding that was asked for, could be told and did not come: no failure, but another number of bytes."""
     told = provider.parameters(job.endpoint).get("format", UNSUPPORTED).how is not How.UNSUPPORTED
     others = sorted({i.format.value for i in images} - {job.request.format.value})
@@ -110,7 +115,11 @@ def _format_remark(provider: Provider, job: Job, images: Sequence[Artifact]) -> 
 
 
 def _cost(
-    delivery: Delivery, failure: Failure | None, images: Sequence[Artifact], sizing: Sizing, card: PriceCard | None
+    delivery: Delivery,
+    failure: Failure | None,
+    images: Sequence[Artifact | Glimpse],
+    sizing: Sizing,
+    card: PriceCard | None,
 ) -> Cost | None:
     """What the provider says, else the book's figure; what was made is paid for, whatever became of it."""
     if delivery.reported_cost_usd is not None:

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from arena.domain.artifact import Artifact
+from arena.domain.artifact import Artifact, Glimpse
 from arena.domain.base import Value
 from arena.domain.failure import Failure
 from arena.domain.timings import Timings
@@ -47,7 +47,10 @@ class CallPurpose(StrEnum):
 
 
 class CallRecord(Value):
-    """One HTTP exchange of an attempt; marks are nanoseconds since the attempt's `sent`."""
+    """One HTTP exchange of an attempt; marks are nanoseconds since the attempt's `sent`.
+
+    On a warm connection `resolved_ns` (name looked up), `tcp_ns` and `connected_ns` (TLS, too) are None.
+    """
 
     purpose: CallPurpose
     method: str
@@ -57,6 +60,8 @@ class CallRecord(Value):
     remote_address: str | None = None
     body_bytes: int = Field(default=0, ge=0)
     started_ns: int
+    resolved_ns: int | None = None
+    tcp_ns: int | None = None
     connected_ns: int | None = None
     request_sent_ns: int | None = None
     headers_ns: int | None = None
@@ -67,6 +72,7 @@ class CallRecord(Value):
 class Outcome(Value):
     """The end of one attempt: either `failure` is set, or at least one image is there.
 
+    `images` are kept, `glimpses` are of images that the plan did not mean to keep.
     `server_ms` are the server's own timings by name, in milliseconds of its clock: only to be compared with each other.
     `sent_seed` is the seed the server says it used, if it says so. `sent_size` is the size in the words in which this
     endpoint was told of it. `unsupported` names requested fields that the endpoint cannot be told. `remarks` say what
@@ -77,6 +83,7 @@ class Outcome(Value):
     timings: Timings
     failure: Failure | None = None
     images: tuple[Artifact, ...] = ()
+    glimpses: tuple[Glimpse, ...] = ()
     cost: Cost | None = None
     simulated: bool = False
     request_id: str | None = Field(default=None, max_length=200)
@@ -90,7 +97,7 @@ class Outcome(Value):
 
     @model_validator(mode="after")
     def _either_image_or_failure(self) -> Self:
-        if self.failure is None and not self.images:
+        if self.failure is None and not self.images and not self.glimpses:
             raise ValueError("an outcome without a failure has at least one image")
         return self
 

@@ -15,17 +15,17 @@ import sqlalchemy as sa
 
 from arena.domain.outcome import AttemptStatus
 from arena.store import mapping
-from arena.store.runs import ARTIFACT, ATTEMPT, CALL, IMAGE, insert_ignore
+from arena.store.runs import ARTIFACT, ATTEMPT, CALL, GLIMPSE, IMAGE, insert_ignore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
     from arena.domain.outcome import Outcome
 
 _INTEND = ATTEMPT.insert().returning(ATTEMPT.c.id, ATTEMPT.c.trial_id, ATTEMPT.c.number)
-_INSERT_IMAGES, _INSERT_CALLS = IMAGE.insert(), CALL.insert()
+_INSERT_IMAGES, _INSERT_GLIMPSES, _INSERT_CALLS = IMAGE.insert(), GLIMPSE.insert(), CALL.insert()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,17 @@ def write_outcomes(connection: Connection, ended: Sequence[Ended]) -> list[None]
     rows = [{"of_attempt": e.attempt_id, **mapping.outcome_row(e.outcome)} for e in ended]
     if connection.execute(_end_statement(frozenset(rows[0])), rows).rowcount != len(rows):
         raise RuntimeError(f"attempt {', '.join(str(e.attempt_id) for e in ended)}: one already has an outcome")
-    artifacts = _each(mapping.artifact_row(image) for e in ended for image in e.outcome.images)
+    artifacts = [mapping.artifact_row(image) for e in ended for image in e.outcome.images]
     if artifacts:
         insert_ignore(connection, ARTIFACT, artifacts)
-        connection.execute(_INSERT_IMAGES, _each(r for e in ended for r in mapping.image_rows(e.attempt_id, e.outcome)))
-    calls = _each(r for e in ended for r in mapping.call_rows(e.attempt_id, e.outcome))
-    if calls:
-        connection.execute(_INSERT_CALLS, calls)
+    for statement, rows_of in (
+        (_INSERT_IMAGES, mapping.image_rows),
+        (_INSERT_GLIMPSES, mapping.glimpse_rows),
+        (_INSERT_CALLS, mapping.call_rows),
+    ):
+        parts = [row for e in ended for row in rows_of(e.attempt_id, e.outcome)]
+        if parts:
+            connection.execute(statement, parts)
     return [None] * len(ended)
 
 
@@ -85,7 +89,3 @@ def _end_statement(columns: frozenset[str]) -> sa.Update:
     pending = (ATTEMPT.c.id == sa.bindparam("of_attempt")) & is_open
     values = {name: sa.bindparam(name, type_=ATTEMPT.c[name].type) for name in columns - {"of_attempt"}}
     return ATTEMPT.update().where(pending).values(values)
-
-
-def _each(rows: Iterable[mapping.Row]) -> list[mapping.Row]:
-    return list(rows)

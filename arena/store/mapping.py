@@ -174,6 +174,11 @@ def image_rows(attempt_id: int, outcome: Outcome) -> list[Row]:
     return [{"attempt_id": attempt_id, "position": i, "sha256": a.sha256} for i, a in enumerate(outcome.images)]
 
 
+def glimpse_rows(attempt_id: int, outcome: Outcome) -> list[Row]:
+    """The images of an attempt that were not kept."""
+    return [{"attempt_id": attempt_id, **g.model_dump()} for g in outcome.glimpses]
+
+
 def call_rows(attempt_id: int, outcome: Outcome) -> list[Row]:
     """The HTTP exchanges of an attempt."""
     return [{"attempt_id": attempt_id, "position": i, **c.model_dump()} for i, c in enumerate(outcome.calls)]

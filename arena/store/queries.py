@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from arena.domain.failure import FailureKind
 from arena.domain.outcome import AttemptStatus
-from arena.store.runs import ARTIFACT, ATTEMPT, CALL, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL
+from arena.store.runs import ARTIFACT, ATTEMPT, CALL, GLIMPSE, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL
 from arena.units import NANO_USD_PER_USD, NS_PER_MS
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ OUTCOME_COLUMNS: dict[str, str] = {
     "image_bytes": "Int64",
 }
 """Columns of an outcome row and their pandas types. `server_ms`, `unsupported` and `remarks` are JSON;
-`image_*` is the first image.
+`image_*` is the first image; without `image_sha256` it was looked at in passing and not kept.
 """
 
 _NS_COLUMNS = {
@@ -92,6 +92,12 @@ _NS_COLUMNS = {
     "poll_interval_ms": "poll_interval_ns",
     "last_pending_ms": "last_pending_ns",
     "first_done_ms": "first_done_ns",
+}
+_IMAGE_COLUMNS = {
+    "image_format": "format",
+    "image_width_px": "width_px",
+    "image_height_px": "height_px",
+    "image_bytes": "size_bytes",
 }
 _BLAME = {kind.value: kind.blame.value for kind in FailureKind}
 CHUNK_ROWS = 20_000
@@ -117,6 +123,7 @@ def outcome_chunks(connection: Connection, run_id: str | None = None) -> Iterato
 
 def _outcome_query(run_id: str | None) -> sa.Select[tuple[object, ...]]:
     first_image = (IMAGE.c.attempt_id == ATTEMPT.c.id) & (IMAGE.c.position == 0)
+    first_glimpse = (GLIMPSE.c.attempt_id == ATTEMPT.c.id) & (GLIMPSE.c.position == 0)
     endpoint = (RUN_ENDPOINT.c.run_id == TRIAL.c.run_id) & (RUN_ENDPOINT.c.endpoint_id == TRIAL.c.endpoint_id)
     prompt = (PROMPT.c.id == TRIAL.c.prompt_id) & (PROMPT.c.sha256 == TRIAL.c.prompt_sha256)
     query = (
@@ -127,6 +134,7 @@ def _outcome_query(run_id: str | None) -> sa.Select[tuple[object, ...]]:
         .join(PROMPT, prompt)
         .outerjoin(IMAGE, first_image)
         .outerjoin(ARTIFACT, ARTIFACT.c.sha256 == IMAGE.c.sha256)
+        .outerjoin(GLIMPSE, first_glimpse)
         .where(ATTEMPT.c.status != AttemptStatus.INTENDED)
         .order_by(TRIAL.c.run_id, TRIAL.c.seq, ATTEMPT.c.number)
     )
@@ -134,8 +142,9 @@ def _outcome_query(run_id: str | None) -> sa.Select[tuple[object, ...]]:
 
 
 def _outcome_columns() -> sa.Select[tuple[object, ...]]:
-    image_count = (
-        sa.select(sa.func.count()).where(IMAGE.c.attempt_id == ATTEMPT.c.id).correlate(ATTEMPT).scalar_subquery()
+    kept, passed = (
+        sa.select(sa.func.count()).where(t.c.attempt_id == ATTEMPT.c.id).correlate(ATTEMPT).scalar_subquery()
+        for t in (IMAGE, GLIMPSE)
     )
     return sa.select(
         TRIAL.c.run_id,
@@ -174,12 +183,12 @@ def _outcome_columns() -> sa.Select[tuple[object, ...]]:
         ATTEMPT.c.server_ms_json.label("server_ms"),
         ATTEMPT.c.unsupported_json.label("unsupported"),
         ATTEMPT.c.remarks_json.label("remarks"),
-        image_count.label("image_count"),
+        (kept + passed).label("image_count"),
         IMAGE.c.sha256.label("image_sha256"),
-        ARTIFACT.c.format.label("image_format"),
-        ARTIFACT.c.width_px.label("image_width_px"),
-        ARTIFACT.c.height_px.label("image_height_px"),
-        ARTIFACT.c.size_bytes.label("image_bytes"),
+        *(
+            sa.func.coalesce(ARTIFACT.c[column], GLIMPSE.c[column]).label(name)
+            for name, column in _IMAGE_COLUMNS.items()
+        ),
     )
 
 

@@ -35,6 +35,7 @@ HEARTBEAT_S = 5.0
 
 RUN, RUN_ENDPOINT, PROMPT = METADATA.tables["run"], METADATA.tables["run_endpoint"], METADATA.tables["prompt"]
 TRIAL, ATTEMPT = METADATA.tables["trial"], METADATA.tables["attempt"]
+GLIMPSE = METADATA.tables["glimpse"]
 ARTIFACT, IMAGE, CALL = METADATA.tables["artifact"], METADATA.tables["image"], METADATA.tables["call"]
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "ArtifactRow",
     "AttemptRow",
     "CallRow",
+    "GlimpseRow",
     "ImageRow",
     "PromptRow",
     "RunEndpointRow",
@@ -84,6 +85,7 @@ class RunRow(SQLModel, table=True):
     simulated: bool
     owner: str | None = None
     heartbeat_at: datetime | None = None
+    fitness_json: str | None = None
 
 
 class RunEndpointRow(SQLModel, table=True):
@@ -197,6 +199,19 @@ class ImageRow(SQLModel, table=True):
     sha256: str = Field(foreign_key="artifact.sha256", index=True, max_length=64)
 
 
+class GlimpseRow(SQLModel, table=True):
+    """An image that an attempt delivered, that was looked at in passing and not kept."""
+
+    __tablename__ = "glimpse"
+    __table_args__ = (one_of("format", ImageFormat),)
+    attempt_id: int = Field(primary_key=True, foreign_key="attempt.id", sa_type=ROW_ID)
+    position: int = Field(primary_key=True)
+    format: str
+    width_px: int
+    height_px: int
+    size_bytes: int = Field(sa_type=BigInteger)
+
+
 class CallRow(SQLModel, table=True):
     """One HTTP exchange of an attempt; marks are nanoseconds since the attempt's `sent`."""
 
@@ -217,3 +232,5 @@ class CallRow(SQLModel, table=True):
     headers_ns: int | None = Field(default=None, sa_type=BigInteger)
     first_byte_ns: int | None = Field(default=None, sa_type=BigInteger)
     ended_ns: int = Field(sa_type=BigInteger)
+    resolved_ns: int | None = Field(default=None, sa_type=BigInteger)
+    tcp_ns: int | None = Field(default=None, sa_type=BigInteger)

@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ class Cell:
     body: str
     in_flight: int
     requests: int
+    keep: float = 1.0
 
     @property
     def size(self) -> str:
@@ -83,7 +84,13 @@ def truth_of(port: int) -> dict[str, Any]:
 def ours(cell: Cell) -> dict[str, float]:
     """Arena's line."""
     with truth_server(cell) as port:
-        wanted = {"port": port, "in_flight": cell.in_flight, "requests": cell.requests, "size": cell.size}
+        wanted = {
+            "port": port,
+            "in_flight": cell.in_flight,
+            "requests": cell.requests,
+            "size": cell.size,
+            "keep": cell.keep,
+        }
         done = subprocess.run(
             [sys.executable, HERE / "ours.py", json.dumps(wanted)], stdout=subprocess.PIPE, text=True, check=True
         )

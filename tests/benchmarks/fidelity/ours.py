@@ -1,7 +1,7 @@
 """Arena's own engine against a truth server: the real runner, adapter, transport, verification, images on disk and
 SQLite.
 
-`python ours.py '{"port": …, "in_flight": …, "requests": …, "size": "1024x1024"}'` prints one JSON object.
+`python ours.py '{"port": …, "in_flight": …, "requests": …, "size": "1024x1024", "keep": 1}'` prints one JSON object.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def main() -> None:
                 "request": {"size": wanted["size"]},
                 "repetitions": wanted["requests"],
                 "load": {"kind": "closed", "in_flight": wanted["in_flight"]},
+                "keep_images": wanted["keep"],
             }
         )
         database = open_database(settings, create=True)
