@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from arena.metrics.base import Figure, Metric
-from arena.metrics.clusters import codes, effective_n
-from arena.metrics.intervals import quantile, wilson
+from arena.metrics.intervals import clustered_rate, quantile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,8 +36,7 @@ def success_rate(rows: pd.DataFrame) -> Figure:
     import numpy as np
 
     reached = counted(rows)
-    hits = np.asarray(reached["status"] == "succeeded", dtype=bool)
-    return wilson(int(hits.sum()), hits.size, effective_n(hits, codes(prompts(reached))))
+    return clustered_rate(np.asarray(reached["status"] == "succeeded", dtype=bool), prompts(reached))
 
 
 def prompts(rows: pd.DataFrame) -> list[object]:
