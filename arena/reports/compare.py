@@ -22,7 +22,8 @@ from arena.metrics.differences import (
 )
 from arena.metrics.figures import counted, prompts
 from arena.metrics.intervals import order_statistic_ranks
-from arena.units import format_ms, format_usd
+from arena.reports.wording import Words
+from arena.reports.wording import verdict as state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,10 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two sides. `cells` of each side (pairs, if `paired`) on `prompts` prompts; failures of the provider by side."""
+    """Two sides. `cells` of each side (pairs, if `paired`) on `prompts` prompts; failures of the provider by side.
+
+    `uncounted`: cells with an attempt that the success rate leaves out, refused by moderation or failed on our side.
+    """
 
     a: Side
     b: Side
@@ -74,6 +78,7 @@ class Comparison:
     failed_a_only: int
     failed_b_only: int
     failed_both: int
+    uncounted: int
     notes: tuple[str, ...]
     contrasts: tuple[Contrast, ...]
 
@@ -118,6 +123,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, worth: float = WORTH_TELLING, note
         failed_a_only=int(failed_a.sum()) - both,
         failed_b_only=int(failed_b.sum()) - both,
         failed_both=both,
+        uncounted=len(rows.a) - len(reached.a) + (0 if rows.paired else len(rows.b) - len(reached.b)),
         notes=tuple(said),
         contrasts=_contrasts(rows, reached, names, worth),
     )
@@ -214,7 +220,7 @@ def _latency(rows: _Rows, q: float, metric: str, title: str, names: tuple[str, s
     smallest = None if values[0] is None or values[1] is None else worth * min(values[0], values[1])
     claim = "is faster" if q == 0.5 else f"is faster at p{q * 100:g}"
     lacking = f"{_least(q)} successes{' on both sides' if rows.paired else ' each'} are needed, {found.n} are there"
-    return _contrast(metric, title, "ms", values, found, smallest, _Words(names, claim, lacking, better_high=False))
+    return _contrast(metric, title, "ms", values, found, smallest, Words(names, claim, lacking, better_high=False))
 
 
 def _least(q: float) -> int:
@@ -229,14 +235,14 @@ def _success(rows: _Rows, names: tuple[str, str], worth: float) -> Contrast:
     a, b = ((r["status"] == "succeeded").tolist() for r in (rows.a, rows.b))
     values = (sum(a) / len(a) if a else None), (sum(b) / len(b) if b else None)
     found = rate_difference(a, b, prompts(rows.a), prompts(rows.b), paired=rows.paired)
-    words = _Words(names, "succeeds more often", "no attempt reached the provider on both sides", better_high=True)
+    words = Words(names, "succeeds more often", "no attempt reached the provider on both sides", better_high=True)
     return _contrast("success_rate", "success", "ratio", values, found, worth, words)
 
 
 def _cost(rows: _Rows, names: tuple[str, str], worth: float) -> Contrast:
     metric, title = "cost_per_image_usd", "$ / image"
     sides = _charges(rows.a), _charges(rows.b)
-    words = _Words(names, "is cheaper", "not every image's cost is known", better_high=False)
+    words = Words(names, "is cheaper", "not every image's cost is known", better_high=False)
     if sides[0] is None or sides[1] is None:
         return _contrast(metric, title, "usd", (None, None), Figure(None, 0), None, words)
     values = sides[0].per_image, sides[1].per_image
@@ -253,19 +259,6 @@ def _charges(rows: pd.DataFrame) -> Charges | None:
     return Charges(rows["cost_usd"].fillna(0.0).to_numpy(dtype=float), images)
 
 
-# -- words -------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """What to say of a figure: whose side, what the better one is, and why there may be no interval."""
-
-    names: tuple[str, str]
-    better: str
-    lacking: str
-    better_high: bool
-
-
 def _contrast(
     metric: str,
     title: str,
@@ -273,80 +266,11 @@ def _contrast(
     values: tuple[float | None, float | None],
     found: Figure,
     smallest: float | None,
-    words: _Words,
+    words: Words,
 ) -> Contrast:
     further = None if smallest is None else further_trials(found, smallest)
-    verdict = _verdict(unit, found, smallest, further, words)
+    verdict = state(unit, found, smallest, further, words)
     return Contrast(metric, title, unit, values[0], values[1], found, smallest, further, verdict)
-
-
-def _verdict(unit: str, found: Figure, smallest: float | None, further: int | None, words: _Words) -> str:
-    if found.value is None:
-        return f"cannot be compared: {words.lacking}"
-    if found.low is None or found.high is None:
-        return f"cannot be told apart: {written(unit, found)}, without an interval; {words.lacking}"
-    if found.low > 0 or found.high < 0:
-        better = words.names[0 if (found.value > 0) == words.better_high else 1]
-        return f"{better} {words.better} by {written(unit, _turned(found) if found.value < 0 else found)}"
-    if found.low == found.high == 0:
-        return "the same on both sides"
-    if smallest is not None and max(-found.low, found.high) <= smallest:
-        return f"the same within {amount(unit, smallest)}: {written(unit, found)}"
-    told = f"cannot be told apart: {written(unit, found)}"
-    if further is None or smallest is None:
-        return told
-    if further == 0:
-        return f"{told}; a difference of {amount(unit, smallest)} would probably have been told"
-    return f"{told}; about {_rounded(further)} more trials of each would tell a difference of {amount(unit, smallest)}"
-
-
-def _turned(figure: Figure) -> Figure:
-    """b - a instead of a - b."""
-    low, high = figure.low, figure.high
-    return Figure(-(figure.value or 0.0), figure.n, None if high is None else -high, None if low is None else -low)
-
-
-def _rounded(count: int) -> str:
-    """Two digits are all that a forecast carries."""
-    step = 10 ** max(0, len(str(count)) - 2)
-    return f"{-(-count // step) * step:,}"
-
-
-def written(unit: str, figure: Figure) -> str:
-    """`-4 ms [-30, 25]`: a difference with its interval, in one unit throughout."""
-    if figure.value is None:
-        return "–"
-    scale, digits, name = _scale(unit, figure)
-    numbers = [None if x is None else f"{x * scale:.{digits}f}" for x in (figure.value, figure.low, figure.high)]
-    number = f"${numbers[0]}".replace("$-", "-$") if unit == "usd" else f"{numbers[0]} {name}"
-    return number if numbers[1] is None else f"{number} [{numbers[1]}, {numbers[2]}]"
-
-
-def _scale(unit: str, figure: Figure) -> tuple[float, int, str]:
-    largest = max(abs(x) for x in (figure.value, figure.low, figure.high) if x is not None)
-    if unit == "ms":
-        return (0.001, 2, "s") if largest >= 1000 else (1, 0 if largest >= 10 else 2, "ms")
-    if unit == "ratio":
-        return 100, 1, "points"
-    return 1, 2 if largest >= 1 else 4 if largest >= 0.01 else 6, ""
-
-
-def amount(unit: str, value: float) -> str:
-    """A difference without a sign, as it is written in a sentence."""
-    match unit:
-        case "ms":
-            return format_ms(value)
-        case "ratio":
-            return f"{value * 100:g} points"
-        case _:
-            return format_usd(value)
-
-
-def value_text(unit: str, value: float | None) -> str:
-    """One side's figure."""
-    if value is None:
-        return "–"
-    return f"{value * 100:.1f} %" if unit == "ratio" else format_ms(value) if unit == "ms" else format_usd(value)
 
 
 def design_text(found: Comparison) -> str:
@@ -355,11 +279,11 @@ def design_text(found: Comparison) -> str:
     if not found.paired:
         return (
             f"unpaired: {found.cells[0]} attempts at A, {found.cells[1]} at B; "
-            f"failed: {failed[0]} at A, {failed[1]} at B; times are of successes"
+            f"failed: {failed[0]} at A, {failed[1]} at B; not counted: {found.uncounted}; times are of successes"
         )
     return (
         f"{found.cells[0]} pairs on {found.prompts} prompts; failed: {failed[0]} at A only, {failed[1]} at B only, "
-        f"{failed[2]} at both; times are of pairs without a failure"
+        f"{failed[2]} at both; not counted: {found.uncounted}; times are of pairs without a failure"
     )
 
 
@@ -377,6 +301,7 @@ def _as_json(found: Comparison) -> dict[str, Any]:
         "cells_b": found.cells[1],
         "prompts": found.prompts,
         "failed": {"a_only": found.failed_a_only, "b_only": found.failed_b_only, "both": found.failed_both},
+        "uncounted": found.uncounted,
         "notes": list(found.notes),
         "contrasts": [_contrast_json(c) for c in found.contrasts],
     }

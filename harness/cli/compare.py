@@ -92,9 +92,10 @@ def _print(screen: Console, found: Comparison) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from arena.reports.compare import value_text, written
+    from arena.reports.wording import value_text, written
 
-    table = Table(title=_title(found), title_justify="left", pad_edge=False, header_style="bold")
+    screen.print(_title(found))
+    table = Table(pad_edge=False, header_style="bold")
     for name in ("", "A", "B", "A − B [95 %]"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for c in found.contrasts:
