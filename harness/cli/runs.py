@@ -111,15 +111,18 @@ def lookup(
 
 def print_run(database: Database, run_id: str, *, as_json: bool, everything: bool = False) -> None:
     """A run's summary on stdout; `everything`: with the figures that are details."""
-    from arena.reports import summary
+    from arena.reports import stopping, summary
     from arena.store.queries import outcomes
     from arena.store.runs import get_run
 
     with database.read() as connection:
         run = get_run(connection, run_id)
-        summaries = summary.summarize(outcomes(connection, run_id))
+        rows = outcomes(connection, run_id)
+        stopped = stopping.stopping(connection, run, rows)
+    summaries = summary.summarize(rows)
     if as_json:
-        print_json({"run": _run_json(run), "endpoints": summary.as_json(summaries)})
+        of_run = _run_json(run) | {"stop": stopping.as_json(run, stopped)}
+        print_json({"run": of_run, "endpoints": summary.as_json(summaries)})
         return
     from harness.cli.tables import print_phases, print_summary, print_verdicts
 
@@ -130,6 +133,8 @@ def print_run(database: Database, run_id: str, *, as_json: bool, everything: boo
     print_summary(screen, summaries, _title(run), everything=everything)
     print_phases(screen, summaries)
     print_verdicts(screen, summary.verdicts(summaries))
+    for sentence in stopping.sentences(run, stopped):
+        screen.print(sentence)
 
 
 def _title(run: Run) -> str:
