@@ -40,3 +40,8 @@ def test_the_budget_ends_it_first_where_it_is_used_up_first(arena):
 def test_a_stop_rule_that_cannot_be_is_refused(arena):
     plan = arena.plan("quick", stop={"metric": "cost_per_image_usd", "relative_width": 0.1})
     assert "stop" in arena("plan", "check", plan, code=2).sentence
+
+
+def test_a_stop_rule_that_cannot_be_reached_is_noted_before_anything_is_fired(arena):
+    noted = arena("plan", "check", arena.plan("quick", repetitions=5, stop=STOP)).out
+    assert "t/quick gets fewer trials than the 30 after which `stop` first looks" in noted

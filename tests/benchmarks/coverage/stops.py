@@ -28,6 +28,7 @@ class Stopped:
     reached: float
     values: float
     naive: float
+    naive_values: float
 
 
 def stop(law, q, relative_width, effect, runs, most=MOST):
@@ -53,17 +54,16 @@ def _run(rng, law, q, relative_width, effect, most, truth):
         _covers(plain, truth),
         rule.reached,
         n,
-        _naive(values, labels, q, relative_width, truth),
+        *_naive(values, labels, q, relative_width, truth),
     )
 
 
 def _naive(values, labels, q, relative_width, truth):
-    figure = None
     for n in looks(len(values)):
         figure = quantile(values[:n], q, labels[:n])
-        if (width(figure) or np.inf) <= relative_width:
-            break
-    return _covers(figure, truth)
+        if n == len(values) or (width(figure) or np.inf) <= relative_width:
+            return _covers(figure, truth), n
+    raise ValueError("fewer values than a look needs")
 
 
 def _covers(figure, truth):
@@ -76,11 +76,11 @@ def report(share):
         f"at the stop, at most {MOST:,} values, {runs} runs a cell: the rule's interval; the plain one of the same\n"
         "values; and the plain one, had the run stopped as soon as that was narrow enough"
     )
-    print("law          figure  width  prompts   rule   plain   naive  reached  values at the stop")
+    print("law          figure  width  prompts   rule   plain   naive  reached  values at the stop, naive")
     for law, q, relative_width, effect in CELLS:
         s = stop(law, q, relative_width, effect, runs)
         print(
             f"{law:12} p{q * 100:<5g} {relative_width:6.0%} {effect:8g} {s.covered:6.1%} {s.plain:7.1%} {s.naive:7.1%}"
-            f" {s.reached:8.0%} {s.values:10.0f}"
+            f" {s.reached:8.0%} {s.values:10.0f} {s.naive_values:10.0f}"
         )
     print()
