@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from arena.metrics.base import Figure, Metric
     from arena.reports.summary import EndpointSummary
 
+SHOWN = tuple(metric for metric in METRICS if not metric.detail)
 _UNITS = {"ms": "ms or s", "ratio": "%", "usd": "US dollars", "1/min": "per minute", "count": "count"}
 
 
@@ -30,12 +31,12 @@ def summary_table(summaries: Sequence[EndpointSummary]) -> Styler:
     frame = pd.DataFrame(
         {
             "Endpoint": [_name(s) for s in summaries],
-            **{fmt.capitalized(m.title): _column(summaries, m) for m in METRICS},
+            **{fmt.capitalized(m.title): _column(summaries, m) for m in SHOWN},
             "Failures": [_failures(s) for s in summaries],
         }
     )
     styler = frame.style
-    for metric in METRICS:
+    for metric in SHOWN:
         for row, summary in enumerate(summaries):
             text = _cell(metric, summary.figures[metric.name])
             styler = styler.format(_always(text), subset=([row], [fmt.capitalized(metric.title)]))

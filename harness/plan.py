@@ -15,6 +15,7 @@ from PIL import Image
 from arena.domain.plan import Phase, Plan, Trial
 from arena.domain.request import GenerationRequest, Mode, PixelSize, SourceImage
 from arena.errors import BudgetError, ConfigError, MissingKeyError
+from arena.metrics.sequential import FIRST_LOOK
 from arena.units import NS_PER_S, format_usd
 from harness.providers import provider
 from harness.providers.base import Job, Provider, unsupported
@@ -307,6 +308,8 @@ def _check(
             raise ConfigError(
                 f"{where}: endpoint {endpoint_id} makes {modes} only, and no selected prompt is of that mode"
             )
+        if plan.stop is not None and len(prompts) * plan.repetitions < FIRST_LOOK:
+            notes.append(f"{endpoint_id} gets fewer trials than the {FIRST_LOOK} after which `stop` first looks")
         if len(prompts) < total:
             notes.append(f"{endpoint_id} gets {len(prompts)} of {total} prompts: it cannot do the others' mode")
         notes += _check_requests(

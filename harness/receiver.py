@@ -54,12 +54,17 @@ class Returned:
     attempt_id: int
     reserved_nano_usd: int
     delivery: Delivery
+    seq: int
+    """Of its trial."""
     keep: bool = True
     """Whether its images are to be decoded and kept."""
 
 
 class Receiver:
-    """Verifies and stores, in the order of arrival. `on_error` hears of the first write that failed."""
+    """Verifies and stores, in the order of arrival.
+
+    `on_error` hears of the first write that failed, `on_stored` of every outcome that is durable.
+    """
 
     def __init__(
         self,
@@ -68,9 +73,10 @@ class Receiver:
         budget: Budget,
         progress: Progress,
         on_error: Callable[[Exception], None],
+        on_stored: Callable[[Returned, Outcome], None],
     ) -> None:
         self._recorder, self._blobs, self._budget = recorder, blobs, budget
-        self._progress, self._on_error = progress, on_error
+        self._progress, self._on_error, self._on_stored = progress, on_error, on_stored
         self._threads = anyio.CapacityLimiter(VERIFIERS)
         self._decoder = Decoder()
         self._in, self._out = anyio.create_memory_object_stream[Returned](UNVERIFIED_LIMIT)
@@ -123,6 +129,7 @@ class Receiver:
         spent = spent_nano_usd(outcome, item.reserved_nano_usd)
         await self._budget.settle(item.reserved_nano_usd, spent)
         self._progress.stored(item.target.endpoint.id, item.phase, outcome, self._budget.spent_nano_usd)
+        self._on_stored(item, outcome)
 
     async def _outcome(self, item: Returned) -> Outcome:
         def decide(passing: Callable[[Payload, int], Glimpse] | None) -> Outcome:

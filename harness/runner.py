@@ -26,7 +26,7 @@ from arena.domain.run import RunStatus
 from arena.errors import RunBusyError
 from arena.store import runs
 from arena.store.attempts import Intent, write_intents
-from arena.units import NS_PER_MS, nano_usd
+from arena.units import NS_PER_MS, ms_from_ns, nano_usd
 from harness.engine import Delivery, Engine
 from harness.limits import RateLimit, Slots, shared_by_account
 from harness.plan import Prepared, Target, in_flight, keeps_images, timeout_s
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from pydantic import SecretStr
 
+    from arena.domain.outcome import Outcome
+    from arena.metrics.stopping import Stopping
     from arena.store.blobs import BlobStore
     from arena.store.recorder import Recorder
     from arena.store.runs import StoredTrial
@@ -81,15 +83,17 @@ class Runner:
         budget: Budget,
         progress: Progress,
         clock: Clock,
+        stopping: Stopping,
     ) -> None:
         self._run_id, self._owner = run_id, owner
         self._prepared, self._trials, self._keys = prepared, trials, keys
         self._budget, self._progress, self._clock = budget, progress, clock
         self._engine, self._transport = Engine(clock), Transport(clock)
         self._recorder = recorder
-        self._receiver = Receiver(recorder, blobs, budget, progress, self._failed)
+        self._receiver = Receiver(recorder, blobs, budget, progress, self._failed, self._stored)
         self._accounts = shared_by_account((t.endpoint for t in prepared.targets.values()), clock)
-        self._status, self._stopped = RunStatus.FINISHED, False
+        self._stopping = stopping
+        self._status, self._stopped = RunStatus.FINISHED, stopping.reached
         self._error: Exception | None = None
         self._waiting: set[anyio.CancelScope] = set()
         self._firing: TaskGroup | None = None
@@ -130,6 +134,13 @@ class Runner:
     def _failed(self, error: Exception) -> None:
         self._error = self._error or error
         self.stop(RunStatus.FAILED)
+
+    def _stored(self, item: Returned, outcome: Outcome) -> None:
+        """Stops the run once it has told what its plan asks for; it is finished then, although trials are left."""
+        end_ns = outcome.timings.last_image_byte_ns if outcome.failure is None else None
+        self._stopping.ended(item.target.endpoint.id, item.phase, item.seq, ms_from_ns(end_ns))
+        if self._stopping.reached:
+            self.stop(RunStatus.FINISHED)
 
     # -- firing --------------------------------------------------------------------------------------------------------
 
@@ -204,8 +215,9 @@ class Runner:
             lane.slots.give_back(connection)
         if delivery.reported_cost_usd is not None:
             lane.dearest_nano_usd = max(lane.dearest_nano_usd, nano_usd(delivery.reported_cost_usd))
-        keep = keeps_images(self._prepared.plan, stored.trial)
-        await self._receiver.hand_over(Returned(lane.target, stored.trial.phase, attempt_id, reserved, delivery, keep))
+        keep, seq = keeps_images(self._prepared.plan, stored.trial), stored.trial.seq
+        returned = Returned(lane.target, stored.trial.phase, attempt_id, reserved, delivery, seq, keep)
+        await self._receiver.hand_over(returned)
 
     async def _admit(self, lane: _Lane, reserved_nano_usd: int) -> Connection | None:
         """A connection once slot, budget and rate allow a request to leave; None if the run is stopped before."""

@@ -21,6 +21,7 @@ from arena.domain.failure import FailureKind
 from arena.domain.outcome import AttemptStatus
 from arena.domain.run import Environment, Run, RunStatus
 from arena.errors import ArenaError, ConfigError
+from arena.reports.stopping import stopping
 from arena.store import runs
 from arena.store.blobs import BlobStore
 from arena.store.recorder import Recorder
@@ -94,6 +95,8 @@ def resume(database: Database, catalog: Catalog, run_id: str, budget_usd: Decima
         left = runs.untried(connection, run.id)
         if not left and run.status is not RunStatus.RUNNING:
             raise ConfigError(f"run {run.id} has nothing left to fire; `arena runs show {run.id}` shows it")
+        if run.status is RunStatus.FINISHED:
+            raise ConfigError(f"run {run.id} has told what its plan asks for; `arena runs show {run.id}` shows it")
         unknown = runs.claim_run(connection, run.id, owner)
         every = runs.stored_trials(connection, run.id)
         stored = [s for s in every if s.id in left]
@@ -161,6 +164,8 @@ async def execute(
     is raised; everything that was finished by then is stored.
     """
     status = RunStatus.FAILED
+    with database.read() as connection:
+        so_far = stopping(connection, session.run)
     with Recorder(database) as recorder:
         runner = Runner(
             run_id=session.run.id,
@@ -173,6 +178,7 @@ async def execute(
             budget=Budget(session.run.budget_nano_usd, session.spent_nano_usd),
             progress=progress,
             clock=SystemClock(),
+            stopping=so_far,
         )
         on_start(runner)
         try:

@@ -19,9 +19,9 @@ class Artifact(Value):
 
 
 class Glimpse(Value):
-    """An image that was looked at in passing and not kept.
+    """An image that was looked at in passing and not kept; `position` is its place among the images of its attempt.
 
-    Its beginning says format and size, its end that it is whole; what lies between was not decoded. `position` is its place among the images of its attempt.
+    Its beginning says format and size, its end that it is whole; what lies between was not decoded.
     """
 
     position: int = Field(ge=0)

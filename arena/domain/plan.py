@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from arena.domain.base import Value
 from arena.domain.prompt import IDENTIFIER
 from arena.domain.request import Delivery, ImageFormat, Mode, PixelSize, Ratio, Size
+from arena.domain.stop import StopRule
 
 
 class Phase(StrEnum):
@@ -111,6 +112,7 @@ class Plan(Value):
     load: LoadProfile = LoadProfile()
     keep_images: float = Field(default=1.0, gt=0, le=1)
     timeout_s: float | None = Field(default=None, gt=0, le=3600)
+    stop: StopRule | None = None
 
     @model_validator(mode="after")
     def _endpoints_named_once(self) -> Self:

@@ -26,6 +26,7 @@ class Metric:
     """One figure of the summary: what it is called, what it means, and how it comes from the rows.
 
     `compute` takes the outcome rows of one endpoint (columns as exported, see `arena.store.queries.OUTCOME_COLUMNS`).
+    `detail`: shown where everything is, and left out of tables that have to fit on a screen.
     """
 
     name: str
@@ -34,3 +35,4 @@ class Metric:
     better: Literal["lower", "higher"] | None
     definition: str
     compute: Callable[[pd.DataFrame], Figure]
+    detail: bool = False

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from arena.metrics.base import Figure, Metric
-from arena.metrics.figures import successes
+from arena.metrics.figures import prompts, successes
 from arena.metrics.intervals import quantile
 
 if TYPE_CHECKING:
@@ -22,41 +22,45 @@ COMPUTE_NAMES = ("predict", "generate", "inference")
 """Names under which providers report the time that the model took."""
 
 
-def _median(values: pd.Series) -> Figure:
-    return quantile(values.dropna().tolist(), 0.5)
+def _median(values: pd.Series, rows: pd.DataFrame) -> Figure:
+    """Of values that stand beside rows, clustered by their prompts."""
+    known = values.notna().to_numpy()
+    return quantile(values[known].tolist(), 0.5, prompts(rows[known]))
 
 
 def accepted(rows: pd.DataFrame) -> Figure:
     """Median of the first byte of the answer to the submitting call − sent."""
-    return _median(successes(rows)["accepted_ms"])
+    won = successes(rows)
+    return _median(won["accepted_ms"], won)
 
 
 def server_queue(rows: pd.DataFrame) -> Figure:
     """Median of what the provider reports as queueing."""
-    return _median(_reported(rows, ("queue",)))
+    return _median(_reported(rows, ("queue",)), successes(rows))
 
 
 def server_compute(rows: pd.DataFrame) -> Figure:
     """Median of what the provider reports as the time that the model took."""
-    return _median(_reported(rows, COMPUTE_NAMES))
+    return _median(_reported(rows, COMPUTE_NAMES), successes(rows))
 
 
 def result(rows: pd.DataFrame) -> Figure:
     """Median of the end of the answer that carries the image or its address − sent."""
-    return _median(successes(rows)["generation_ms"])
+    won = successes(rows)
+    return _median(won["generation_ms"], won)
 
 
 def download(rows: pd.DataFrame) -> Figure:
     """Median of last image byte − end of the result answer, where the image is fetched from an address."""
     won = successes(rows)
     fetched = won[won["time_to_image_ms"] > won["generation_ms"]]
-    return _median(fetched["time_to_image_ms"] - fetched["generation_ms"])
+    return _median(fetched["time_to_image_ms"] - fetched["generation_ms"], fetched)
 
 
 def poll_bracket(rows: pd.DataFrame) -> Figure:
     """Median of first done − last pending."""
     won = successes(rows)
-    return _median(won["first_done_ms"] - won["last_pending_ms"])
+    return _median(won["first_done_ms"] - won["last_pending_ms"], won)
 
 
 def _reported(rows: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from arena.store.engine import Connection
 
-SUMMARY_SCHEMA_VERSION = 2
+SUMMARY_SCHEMA_VERSION = 3
 VOTE_TYPES = {
     **dict.fromkeys(vote_exchange.COLUMNS, "string"),
     "evaluation_order": "Int64",

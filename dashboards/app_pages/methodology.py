@@ -30,8 +30,9 @@ with guarded():
     st.markdown(
         "Figures are of the measured phase of one run; warm-up is stored and left out. Latencies are of successes"
         " only, with the success rate beside them. Intervals are two-sided and hold with 95 % confidence: order "
-        "statistics for quantiles, Wilson's score for rates. A dash means unknown or withheld because there are "
-        "too few values, never zero. Endpoints whose intervals overlap are not told apart."
+        "statistics for quantiles, Wilson's score for rates, both clustered by prompt where prompts repeat. A dash "
+        "means unknown or withheld because there are too few values, never zero. Endpoints whose intervals overlap "
+        "are not told apart."
     )
     st.table(tables.definitions(), border="horizontal", hide_index=True, alt="Figures and their definitions")
     st.markdown("## Marks of time")

@@ -79,7 +79,7 @@ def body(run_id: str, live: bool) -> None:
         st.markdown("### Figures by endpoint", width="content")
         with st.container(horizontal=True, width="content"):
             with st.popover("Definitions", icon=":material/help:"):
-                for metric in METRICS:
+                for metric in tables.SHOWN:
                     st.markdown(f"**{fmt.markdown(fmt.capitalized(metric.title))}**", help=metric.definition)
                     st.caption(fmt.markdown(metric.definition))
             downloads(run_id)

@@ -18,6 +18,7 @@ from arena.errors import ArenaError
 from harness.cli import (
     app,
     arena_boards,
+    compare,
     contenders,
     db,
     demo,
@@ -48,6 +49,7 @@ cli.command("demo")(demo.demo)
 cli.command("app")(app.app)
 for command in (arena_boards.leaderboard, arena_boards.matchups, arena_boards.competitions):
     cli.command(command.__name__)(command)
+runs.cli.command("compare")(compare.compare)
 for noun in (plan, runs, endpoints, providers, prompts, contenders, votes, db, sim, local):
     cli.add_typer(noun.cli)
 

@@ -65,6 +65,11 @@ def print_estimate(console: Console, prepared: Prepared, expected: Estimate) -> 
         f"{expected.calls} calls to {len(expected.by_endpoint)} endpoints, at most {worst}, "
         f"at most {format_duration_s(expected.longest_s)} (if every call ran into its deadline)"
     )
+    rule = prepared.plan.stop
+    if rule is not None:
+        console.print(
+            f"fewer, if every endpoint's {rule.metric} has an interval at most {rule.relative_width:.1%} wide before"
+        )
 
 
 def _rows(prepared: Prepared, expected: Estimate) -> Sequence[tuple[str, ...]]:

@@ -67,6 +67,7 @@ def show(
     run: Annotated[str, typer.Argument(help="A run id, the beginning or end of one, or `last`.")],
     *,
     trial: Annotated[int | None, typer.Option("--trial", min=0, help="One trial, down to its HTTP calls.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every figure, p90 and p99 too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show a run's figures by endpoint, or one trial with every call that it made."""
@@ -79,7 +80,7 @@ def show(
     if trial is not None:
         _print_trial(database, run_id, trial, as_json=as_json)
         return
-    print_run(database, run_id, as_json=as_json)
+    print_run(database, run_id, as_json=as_json, everything=everything)
 
 
 @cli.command()
@@ -108,17 +109,20 @@ def lookup(
     console.say(f"run {run_id}: providers said more of {anyio.run(ask)} attempts")
 
 
-def print_run(database: Database, run_id: str, *, as_json: bool) -> None:
-    """A run's summary on stdout."""
-    from arena.reports import summary
+def print_run(database: Database, run_id: str, *, as_json: bool, everything: bool = False) -> None:
+    """A run's summary on stdout; `everything`: with the figures that are details."""
+    from arena.reports import stopping, summary
     from arena.store.queries import outcomes
     from arena.store.runs import get_run
 
     with database.read() as connection:
         run = get_run(connection, run_id)
-        summaries = summary.summarize(outcomes(connection, run_id))
+        rows = outcomes(connection, run_id)
+        stopped = stopping.stopping(connection, run, rows)
+    summaries = summary.summarize(rows)
     if as_json:
-        print_json({"run": _run_json(run), "endpoints": summary.as_json(summaries)})
+        of_run = _run_json(run) | {"stop": stopping.as_json(run, stopped)}
+        print_json({"run": of_run, "endpoints": summary.as_json(summaries)})
         return
     from harness.cli.tables import print_phases, print_summary, print_verdicts
 
@@ -126,9 +130,11 @@ def print_run(database: Database, run_id: str, *, as_json: bool) -> None:
     if not summaries:
         screen.print(f"run {run_id} has no measured outcome yet; next: arena run --resume {run_id}")
         return
-    print_summary(screen, summaries, _title(run))
+    print_summary(screen, summaries, _title(run), everything=everything)
     print_phases(screen, summaries)
     print_verdicts(screen, summary.verdicts(summaries))
+    for sentence in stopping.sentences(run, stopped):
+        screen.print(sentence)
 
 
 def _title(run: Run) -> str:

@@ -38,10 +38,16 @@ class _Column:
         return max(map(len, [*lines, *self.title.split()])) + PADDING
 
 
-def print_summary(console: Console, summaries: Sequence[EndpointSummary], title: str) -> None:
-    """One row an endpoint, one column a metric; as many tables below each other as the terminal is too narrow for."""
+def print_summary(
+    console: Console, summaries: Sequence[EndpointSummary], title: str, *, everything: bool = False
+) -> None:
+    """One row an endpoint, one column a metric; as many tables below each other as the terminal is too narrow for.
+
+    `everything`: also the figures that are details.
+    """
     names = _Column("endpoint", [_name(s) for s in summaries], "left")
-    told = [m for m in METRICS if any(s.figures[m.name].n for s in summaries)]
+    wanted = [m for m in METRICS if everything or not m.detail]
+    told = [m for m in wanted if any(s.figures[m.name].n for s in summaries)]
     metrics = [_Column(m.title, [_cell(m, s.figures[m.name]) for s in summaries]) for m in told]
     failures = _Column("failures", [_failures(s) for s in summaries], "left")
     for index, columns in enumerate(_pages([*metrics, failures], console.width - names.width - PADDING)):

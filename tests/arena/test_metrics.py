@@ -141,3 +141,49 @@ def test_an_endpoint_without_a_success_has_no_latency_and_no_cost():
     computed = {metric.name: metric.compute(rows).value for metric in figures.METRICS}
     assert computed["success_rate"] == 0
     assert {computed[m] for m in computed if m.endswith(("_ms", "_usd"))} == {None}
+
+
+def test_p90_and_p99_are_withheld_like_every_quantile():
+    def p99(n):
+        return figures.time_to_image_p99(frame(*[row(time_to_image_ms=float(i)) for i in range(n)]))
+
+    assert p99(99).value is None
+    assert p99(298).value is not None
+    assert p99(298).low is None
+    assert p99(299).high == 298.0
+    p90 = figures.time_to_image_p90(frame(*[row(time_to_image_ms=float(i)) for i in range(29)]))
+    assert (p90.n, p90.high) == (29, 28.0)
+
+
+def test_trials_of_one_prompt_that_agree_count_as_one():
+    alike = [row(time_to_image_ms=1000.0 * p + r, prompt_id=f"p{p}") for p in range(20) for r in range(10)]
+    apart = [row(time_to_image_ms=1000.0 * p + r, prompt_id=f"p{p}/{r}") for p in range(20) for r in range(10)]
+    clustered, plain = (figures.time_to_image_p50(frame(*rows)) for rows in (alike, apart))
+    assert clustered.value == plain.value
+    assert clustered.low < plain.low < plain.high < clustered.high
+
+
+def test_a_success_rate_that_some_prompts_decide_is_less_sure():
+    lost = {"status": "failed", "failure_kind": "wrong_size", "failure_blame": "provider"}
+    by_prompt = [row(prompt_id=f"p{p}", **(lost if p < 2 else {})) for p in range(20) for _ in range(10)]
+    scattered = [row(prompt_id=f"p{p}", **(lost if r == 0 else {})) for p in range(20) for r in range(10)]
+    clustered, plain = figures.success_rate(frame(*by_prompt)), figures.success_rate(frame(*scattered))
+    assert clustered.value == plain.value == 0.9
+    assert (plain.low, plain.high) == (wilson(180, 200).low, wilson(180, 200).high)
+    assert clustered.high - clustered.low > 2 * (plain.high - plain.low)
+
+
+def test_of_a_single_prompt_and_of_prompts_that_are_not_known_the_plain_interval_is_told():
+    for prompt in ("only", None):
+        rows = frame(*[row(time_to_image_ms=float(i), prompt_id=prompt) for i in range(60)])
+        assert figures.time_to_image_p50(rows) == quantile([float(i) for i in range(60)], 0.5)
+
+
+@given(st.lists(st.tuples(st.floats(1, 1e6), st.integers(0, 9)), min_size=20, max_size=200))
+def test_sharing_prompts_never_narrows_an_interval(pairs):
+    values, prompts = [v for v, _ in pairs], [p for _, p in pairs]
+    clustered, plain = quantile(values, 0.5, prompts), quantile(values, 0.5)
+    assert clustered.value == plain.value
+    if clustered.low is not None:
+        assert clustered.low <= plain.low
+        assert clustered.high >= plain.high

@@ -6,6 +6,7 @@ from arena.metrics.phases import PHASES
 
 ROWS = pd.DataFrame(
     {
+        "prompt_id": ["a", "b", "c", "d"],
         "status": ["succeeded", "succeeded", "succeeded", "failed"],
         "accepted_ms": [10.0, 20.0, 30.0, 999.0],
         "generation_ms": [100.0, 200.0, 300.0, 999.0],

@@ -18,6 +18,7 @@ from arena.settings import Settings
 from arena.store.blobs import BlobStore
 from dashboards import data
 from dashboards.format import capitalized
+from dashboards.tables import SHOWN
 from tests.dashboards.small_run import BEGAN, NASTY, NASTY_MESSAGE, make_run, stored_outcomes
 
 PAGES = ["results", "images", "trial", "methodology"]
@@ -52,7 +53,7 @@ def test_results_show_the_figures_of_the_summary(open_page, small):
     for row, summary in enumerate(expected):
         assert summary.endpoint.split("/")[1] in shown["Endpoint"].iloc[row]
         assert "simulated" in shown["Endpoint"].iloc[row]
-        for metric in METRICS:
+        for metric in SHOWN:
             value, cell = summary.figures[metric.name].value, shown[capitalized(metric.title)].iloc[row]
             assert pd.isna(cell) if value is None else cell == pytest.approx(value)
     assert "2 capacity" in " ".join(shown["Failures"])

@@ -84,13 +84,7 @@ def truth_of(port: int) -> dict[str, Any]:
 def ours(cell: Cell) -> dict[str, float]:
     """Arena's line."""
     with truth_server(cell) as port:
-        wanted = {
-            "port": port,
-            "in_flight": cell.in_flight,
-            "requests": cell.requests,
-            "size": cell.size,
-            "keep": cell.keep,
-        }
+        wanted = {"port": port, "size": cell.size, **asdict(cell)}
         done = subprocess.run(
             [sys.executable, HERE / "ours.py", json.dumps(wanted)], stdout=subprocess.PIPE, text=True, check=True
         )

@@ -1,0 +1,115 @@
+"""`arena runs compare`: what differs between two runs or two endpoints, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import console
+from harness.cli.console import Json, out, print_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from arena.domain.run import Run
+    from arena.reports.compare import Comparison
+
+RUN_HELP = "A run id, the beginning or end of one, or `last`."
+
+
+def compare(
+    run: Annotated[str, typer.Argument(help=RUN_HELP)],
+    other: Annotated[str | None, typer.Argument(help="Another run; its endpoints are matched by id.")] = None,
+    *,
+    endpoints: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--endpoints", metavar="X Y", help="Endpoint X against Y, in one run or of the first and second."),
+    ] = None,
+    worth: Annotated[
+        float | None,
+        typer.Option("--worth", metavar="PERCENT", min=0.1, max=100, help="The least difference that matters."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two runs, or two endpoints: differences with intervals, by pairs where both had the same prompts."""
+    from arena.reports.comparable import differences
+    from arena.reports.compare import WORTH_TELLING, as_json_document
+    from arena.reports.compare import compare as compare_sides
+    from arena.store.engine import open_database
+    from arena.store.queries import outcomes
+    from arena.store.runs import get_run
+
+    with open_database(console.settings()).read() as connection:
+        runs = get_run(connection, run), get_run(connection, run if other is None else other)
+        notes = differences(*runs)
+        rows = [outcomes(connection, r.id) for r in {r.id: r for r in runs}.values()]
+    frames = rows[0], rows[-1]
+    found = [
+        compare_sides(
+            frames[0][frames[0]["endpoint"] == x],
+            frames[1][frames[1]["endpoint"] == y],
+            WORTH_TELLING if worth is None else worth / 100,
+            notes,
+        )
+        for x, y in _sides(runs, frames, endpoints)
+    ]
+    if as_json:
+        print_json(as_json_document(found))
+        return
+    for comparison in found:
+        _print(out(), comparison)
+
+
+def _sides(
+    runs: tuple[Run, Run], frames: tuple[pd.DataFrame, pd.DataFrame], named: tuple[str, str] | None
+) -> list[tuple[str, str]]:
+    """Which endpoint of the first run meets which of the second."""
+    from arena.errors import ConfigError, UnknownNameError
+
+    there = [sorted(set(frame[frame["phase"] == "measure"]["endpoint"])) for frame in frames]
+    if named is not None:
+        for name, known, run in zip(named, there, runs, strict=True):
+            if name not in known:
+                raise UnknownNameError("endpoint", name, known, f"run {run.id}")
+        return [named]
+    if runs[0].id != runs[1].id:
+        shared = sorted(set(there[0]) & set(there[1]))
+        if not shared:
+            raise ConfigError(
+                f"runs {runs[0].id} and {runs[1].id} have no endpoint in common; name one of each: --endpoints X Y"
+            )
+        return [(name, name) for name in shared]
+    if len(there[0]) != 2:
+        raise ConfigError(
+            f"run {runs[0].id} has {len(there[0])} endpoints with measured attempts; name two: --endpoints X Y"
+        )
+    return [(there[0][0], there[0][1])]
+
+
+def _print(screen: Console, found: Comparison) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from arena.reports.wording import value_text, written
+
+    screen.print(_title(found))
+    table = Table(pad_edge=False, header_style="bold")
+    for name in ("", "A", "B", "A − B [95 %]"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for c in found.contrasts:
+        table.add_row(c.title, value_text(c.unit, c.a), value_text(c.unit, c.b), written(c.unit, c.difference))
+    screen.print(table)
+    for c in found.contrasts:
+        screen.print(Text(c.title, style="bold").append(f": {c.verdict}", style="not bold"))
+    for note in found.notes:
+        screen.print(Text(f"note: {note}", style="dim"))
+
+
+def _title(found: Comparison) -> str:
+    from arena.reports.compare import design_text
+
+    simulated = " · SIMULATED" if found.a.simulated else ""
+    sides = [f"{s.endpoint} of run {s.run_id}" for s in (found.a, found.b)]
+    return f"A: {sides[0]}\nB: {sides[1]}\n{design_text(found)}{simulated}"
