@@ -77,11 +77,12 @@ class SimContender(Value):
     """One simulated provider.
 
     `quality` is 0–1, `price_usd` the dollars of one image, `queue_ms` a wait before the latency law begins.
-    Beyond `max_in_flight` requests at once it refuses more; with `workers`, only so many of these are worked on at once,
-    and the others wait in one queue: its capacity is then `workers` over the mean of the latency law. With `reports_cost` a success says what it cost.
-    `delivery` and `output_format` are what a client gets that does not ask. `quirks` are odd behaviours of the protocol
-    that are not always to be met, `habits` are ways of not doing what was asked, `cold_start` is what the first request
-    after a pause has to wait for. `seed` makes latencies and faults repeatable.
+    Beyond `max_in_flight` requests at once it refuses more; with `workers`, only so many of these are worked on at
+    once and the others wait in one queue, so that its capacity is `workers` over the mean of the latency law. With
+    `reports_cost` a success says what it cost. `delivery` and `output_format` are what a client gets that does not
+    ask. `quirks` are odd behaviours of the protocol that are not always to be met, `habits` are ways of not doing what
+    was asked, `cold_start` is what the first request after a pause has to wait for. `seed` makes latencies and faults
+    repeatable.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)
