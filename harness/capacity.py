@@ -2,7 +2,7 @@
 known.
 
     start ── holds ──> twice the rate … until one does not hold, or `max_per_s`
-      └── does not ──> half the rate … until one holds, or a sixteenth of the start
+      └── does not ──> half the rate … until one holds, or an eighth of the start
     then the geometric middle of the highest that held and the lowest that did not, until they are `precision` apart,
     then the highest that held is repeated until it has held `repeats` times; if it fails, the search goes on below.
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from arena.metrics.objective import Objective
 
-LEAST_OF_START = 16
+LEAST_OF_START = 8
 """How many times lower than the first rate the search goes before it gives up."""
 
 

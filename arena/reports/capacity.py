@@ -73,7 +73,8 @@ class LoadPoint:
 
     `waited_share` is the share of requests that had to wait for the endpoint's limits in Arena's data,
     `own_late_p95_ms` by how much this machine itself fired late. `verdict` holds where every repeat does, and fails
-    where any does; `waits_decide` says that it would not fail if latencies counted from when a request was sent.
+    where any does; `seconds` is how long the shortest of its steps was (a queue that grows more slowly than that does
+    not show); `waits_decide` says that it would not fail if latencies counted from when a request was sent.
     """
 
     rate_per_s: float
@@ -85,6 +86,7 @@ class LoadPoint:
     waited_share: float
     own_late_p95_ms: float | None
     repeats: int
+    seconds: float
     verdict: Verdict
     waits_decide: bool
     run_ids: tuple[str, ...]
@@ -174,6 +176,7 @@ def _point(objective: Objective, steps: Sequence[LoadStep]) -> LoadPoint:
         waited_share=float((rows["slot_wait_ms"].fillna(0.0) > 1.0).mean()),
         own_late_p95_ms=quantile(own_late_ms, 0.95).value,
         repeats=len(repeats),
+        seconds=min(len(s.rows[s.rows["phase"] == "measure"]) / s.rate_per_s for s in steps),
         verdict=_verdict([objective.verdict(sample) for sample in repeats.values()]),
         waits_decide=objective.verdict(_sent_sample(rows)) is not Verdict.FAILS,
         run_ids=tuple(step.run_id for step in steps),
@@ -250,6 +253,7 @@ def _point_json(point: LoadPoint) -> dict[str, Any]:
         "rate_per_s": point.rate_per_s,
         "verdict": point.verdict,
         "repeats": point.repeats,
+        "step_s": point.seconds,
         "n": point.n,
         "delivered_per_s": point.delivered_per_s,
         **{f"from_due_{name}_ms": _figure_json(figure) for name, figure in point.from_due.items()},

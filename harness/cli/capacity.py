@@ -61,7 +61,8 @@ def capacity(
     found, ended = _search(database, settings, steps, Search(objective, bounds), purse)
     from arena.reports.capacity import capacity as capacity_of
 
-    _show(capacity_of(steps.endpoint.id, objective, found), repeats, purse.spent_usd, steps.name, as_json=as_json)
+    spent_usd = None if purse.limit_usd is None else purse.spent_usd
+    _show(capacity_of(steps.endpoint.id, objective, found), repeats, spent_usd, steps.name, as_json=as_json)
     raise typer.Exit(ended)
 
 
@@ -130,11 +131,11 @@ def _print_estimate(
                 "endpoint": steps.endpoint.id,
                 "objective": str(steps.objective),
                 "first_step_requests": step.requests,
-                "first_step_usd": first_usd,
+                "first_step_usd": None if first_usd is None else float(first_usd),
                 "most_steps": longest.steps,
                 "most_requests": longest.requests,
                 "most_seconds": longest.seconds,
-                "most_usd": ceiling_usd,
+                "most_usd": None if ceiling_usd is None else float(ceiling_usd),
             }
         )
         return

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from arena.metrics.objective import Verdict
-from arena.units import format_ms, format_usd
+from arena.units import format_duration_s, format_ms, format_usd
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -42,7 +42,8 @@ def in_words(found: Capacity, wanted_repeats: int | None) -> list[str]:
         lines = [f"{found.endpoint}{simulated}: no rate was found at which {found.objective} holds"]
     else:
         lines = [f"{found.endpoint}{simulated} holds {found.objective} at {found.holds.rate_per_s:g} requests/s"]
-        lines[0] += f", {_times(found.holds.repeats)}, n={found.holds.n}"
+        lines[0] += f", {_times(found.holds.repeats)}, in steps of {format_duration_s(found.holds.seconds)}"
+        lines[0] += f", n={found.holds.n}"
         if wanted_repeats is not None and found.holds.repeats < wanted_repeats:
             lines.append(f"not confirmed: it was to hold {_times(wanted_repeats)}")
     if found.untold:
