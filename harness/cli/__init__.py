@@ -18,6 +18,7 @@ from arena.errors import ArenaError
 from harness.cli import (
     app,
     arena_boards,
+    behaviour,
     capacity,
     contenders,
     db,
@@ -51,6 +52,8 @@ cli.command("app")(app.app)
 for command in (arena_boards.leaderboard, arena_boards.matchups, arena_boards.competitions):
     cli.command(command.__name__)(command)
 runs.cli.command("capacity")(capacity.again)
+runs.cli.command("behaviour")(behaviour.again)
+providers.cli.command("behaviour")(behaviour.behaviour)
 for noun in (plan, runs, endpoints, providers, prompts, contenders, votes, db, sim, local):
     cli.add_typer(noun.cli)
 

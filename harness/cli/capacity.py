@@ -201,11 +201,13 @@ def again(
     from arena.reports.capacity import capacity as capacity_of
     from arena.reports.capacity import read_steps
     from arena.store.engine import open_database
-    from harness.cli.firing import family
+    from harness.cli.firing import family, plan_name
 
-    name, found = family(open_database(console.settings()), run)
+    database = open_database(console.settings())
+    with database.read() as connection:
+        name = plan_name(connection, run)
     try:
-        endpoint, objective, steps = read_steps(found)
+        endpoint, objective, steps = read_steps(family(database, name))
     except ValueError as error:
         raise ConfigError(f"{error}; `arena capacity` makes them, and `arena runs ls` lists them") from None
     _show(capacity_of(endpoint, objective, steps), None, None, name, as_json=as_json)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from arena.domain.run import Run, RunStatus
     from arena.settings import Settings
-    from arena.store.engine import Database
+    from arena.store.engine import Connection, Database
     from harness.plan import Prepared
 
 NANO = Decimal("1e-9")
@@ -98,17 +98,21 @@ def last_failure(progress_rows: pd.DataFrame) -> str:
     return f"{last['failure_kind']}: {last['failure_message']}"
 
 
-def family(database: Database, name: str) -> tuple[str, list[tuple[Run, pd.DataFrame]]]:
-    """A plan's name and all runs of it, oldest first, each with its outcome rows.
-
-    `name` is the plan's own or stands for one of its runs. UnknownNameError if there is neither.
-    """
-    from arena.store.queries import outcomes
+def plan_name(connection: Connection, name: str) -> str:
+    """The name of a plan that was run, from itself or from one of its runs; UnknownNameError if there is neither."""
     from arena.store.runs import get_run, list_runs
 
+    if any(run.plan.name == name for run in list_runs(connection)):
+        return name
+    return get_run(connection, name).plan.name
+
+
+def family(database: Database, name: str) -> list[tuple[Run, pd.DataFrame]]:
+    """All runs of the plan of this name, oldest first, each with its outcome rows."""
+    from arena.store.queries import outcomes
+    from arena.store.runs import list_runs
+
     with database.read() as connection:
-        every = list_runs(connection)
-        if not any(run.plan.name == name for run in every):
-            name = get_run(connection, name).plan.name
-        same = sorted((run for run in every if run.plan.name == name), key=lambda run: (run.created_at, run.id))
-        return name, [(run, outcomes(connection, run.id)) for run in same]
+        same = [run for run in list_runs(connection) if run.plan.name == name]
+        same.sort(key=lambda run: (run.created_at, run.id))
+        return [(run, outcomes(connection, run.id)) for run in same]
