@@ -19,7 +19,7 @@ NEAR_PSNR_DB = 30.0
 """Two images of one size with a peak signal-to-noise ratio from here on are called nearly the same: a convention, as
 good lossy encodings keep to 30 to 50 dB. Pictures that were drawn from other seeds lie far below."""
 BLANK_DEVIATION = 2.0
-"""Grey levels: below this spread an image shows nothing, and is like any other that shows nothing."""
+"""Steps of 255: below this spread in every channel an image shows nothing, and is like any other that shows nothing."""
 
 
 class Likeness(StrEnum):
@@ -49,7 +49,7 @@ class Gallery:
 
     def blank(self, sha256: str) -> bool:
         """Whether an image shows nothing, such as the black one that some filters put in the place of a result."""
-        return float(pixels(self._load(sha256)).std()) < BLANK_DEVIATION
+        return float(pixels(self._load(sha256)).std(axis=(0, 1)).max()) < BLANK_DEVIATION
 
 
 def likeness(one: bytes, other: bytes) -> Likeness:

@@ -12,7 +12,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import combinations
+from itertools import combinations, islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 from arena.metrics.likeness import Likeness
@@ -20,7 +20,7 @@ from arena.metrics.shift import first_call_shift
 from arena.units import format_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -119,61 +119,70 @@ def _findings(evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def same_seed(evidence: Evidence) -> Finding:
-    """Does the same seed give the same image? The least alike pair decides."""
+    """Does the same seed give the same image? The least alike of the pairs decides; n counts pairs."""
     ask = _Asker("same_seed", "does the same seed give the same image?")
     if evidence.cannot_be_told("seed"):
         return ask(Answer.UNTOLD, 0, "the endpoint cannot be told a seed")
-    seen = Counter(_compared(evidence, _same_seed_pairs))
+    groups = list(_requests(evidence))
+    pairs = [pair for images in groups for pair in _same_seed_pairs(images)]
+    seen = Counter(evidence.gallery.alike(*pair) for pair in pairs if not _any_blank(evidence, pair))
     total = seen.total()
     if seen[Likeness.DIFFERENT]:
         return ask(Answer.NO, total, _counted(seen))
     if total < LEAST_CASES:
         return ask(Answer.UNTOLD, total, _counted(seen) or "no request was made twice with one seed")
-    others = Counter(_compared(evidence, _other_seed_pairs))
-    if others and not others[Likeness.DIFFERENT]:
-        return ask(Answer.UNTOLD, total, f"{_counted(seen)}, but so do other seeds: the seed may not be used")
+    if _seed_has_no_effect(evidence, groups):
+        return ask(Answer.UNTOLD, total, f"{_counted(seen)}, but so are those of other seeds: it may not be used")
     return ask(Answer.YES, total, _counted(seen))
 
 
 def different_seeds(evidence: Evidence) -> Finding:
-    """Do different seeds ever bring identical bytes? That is a cache, or a seed that is not used."""
+    """Do different seeds ever bring identical bytes? n counts images, one a seed, of prompts with several seeds."""
     ask = _Asker("seed_cache", "do different seeds bring identical bytes?")
-    seen = Counter(_compared(evidence, _other_seed_pairs))
-    return _any_identical(ask, seen, "no prompt was sent with two seeds", "a cache, or a seed that is not used")
+    groups = [list(_first_by_seed(images).values()) for images in _requests(evidence)]
+    return _any_identical(evidence, ask, groups, "a cache, or a seed that is not used")
 
 
 def without_seed(evidence: Evidence) -> Finding:
-    """Does the same request without a seed ever bring identical bytes?"""
+    """Does the same request without a seed ever bring identical bytes? n counts images of requests made repeatedly."""
     ask = _Asker("unseeded_repeat", "does a request without a seed repeat bytes?")
-    seen = Counter(_compared(evidence, _unseeded_pairs))
-    return _any_identical(ask, seen, "no request was made twice without a seed", "a cache, or a fixed seed")
+    groups = [[sha for seed, sha in images if seed is None] for images in _requests(evidence)]
+    return _any_identical(evidence, ask, groups, "a cache, or a fixed seed")
 
 
-def _any_identical(ask: _Asker, seen: Counter[Likeness], nothing: str, meaning: str) -> Finding:
-    total = seen.total()
-    if seen[Likeness.BYTES]:
-        return ask(Answer.YES, total, f"{_counted(seen)}: {meaning}")
-    if total < LEAST_CASES:
-        return ask(Answer.UNTOLD, total, _counted(seen) or nothing)
-    return ask(Answer.NO, total, _counted(seen))
+def _any_identical(evidence: Evidence, ask: _Asker, groups: Sequence[Sequence[str]], meaning: str) -> Finding:
+    n = repeated = 0
+    for group in groups:
+        shared = {sha: count for sha, count in Counter(group).items() if count > 1}
+        blank = sum(count for sha, count in shared.items() if evidence.gallery.blank(sha))
+        if len(group) - blank > 1:
+            n, repeated = n + len(group) - blank, repeated + sum(shared.values()) - blank
+    if repeated:
+        return ask(Answer.YES, n, f"{repeated} of {n} images have the bytes of another: {meaning}")
+    if n < LEAST_CASES:
+        return ask(Answer.UNTOLD, n, "too few such requests were made")
+    return ask(Answer.NO, n, f"none of {n} images has the bytes of another")
 
 
-def _compared(
-    evidence: Evidence, pairs: Callable[[list[tuple[int | None, str]]], Iterable[tuple[str, str]]]
-) -> Iterator[Likeness]:
-    """How alike the images of the pairs are that are chosen among the requests that differ in nothing but the seed."""
+def _requests(evidence: Evidence) -> Iterator[list[tuple[int | None, str]]]:
+    """Seed and image of the answers to requests that differ in nothing but the seed, in the order of the rows."""
     came = evidence.rows.dropna(subset=["image_sha256"])
     came = came[came["run_id"].map(lambda run: evidence.asked_n.get(run, 1)) == 1]
     request = ["prompt_sha256", "requested_width_px", "requested_height_px", "requested_format"]
     for _, alike in came.groupby(request, sort=True):
-        seeds = [None if s is None else int(s) for s in alike["seed"].astype(object).where(alike["seed"].notna(), None)]
-        images = [(seed, str(sha)) for seed, sha in zip(seeds, alike["image_sha256"], strict=True)]
-        shown = [(seed, sha) for seed, sha in images if not evidence.gallery.blank(sha)]
-        for one, other in pairs(shown):
-            yield evidence.gallery.alike(one, other)
+        seeds = [None if missing else int(s) for s, missing in zip(alike["seed"], alike["seed"].isna(), strict=True)]
+        yield list(zip(seeds, alike["image_sha256"].astype(str), strict=True))
 
 
-def _same_seed_pairs(images: list[tuple[int | None, str]]) -> Iterator[tuple[str, str]]:
+def _first_by_seed(images: Iterable[tuple[int | None, str]]) -> dict[int, str]:
+    first: dict[int, str] = {}
+    for seed, sha in images:
+        if seed is not None:
+            first.setdefault(seed, sha)
+    return first
+
+
+def _same_seed_pairs(images: Sequence[tuple[int | None, str]]) -> Iterator[tuple[str, str]]:
     """Each further image of a seed with its first."""
     first: dict[int, str] = {}
     for seed, sha in images:
@@ -184,17 +193,15 @@ def _same_seed_pairs(images: list[tuple[int | None, str]]) -> Iterator[tuple[str
         first.setdefault(seed, sha)
 
 
-def _other_seed_pairs(images: list[tuple[int | None, str]]) -> Iterator[tuple[str, str]]:
-    """The first images of all seeds with each other."""
-    first: dict[int, str] = {}
-    for seed, sha in images:
-        if seed is not None:
-            first.setdefault(seed, sha)
-    yield from combinations(first.values(), 2)
+def _seed_has_no_effect(evidence: Evidence, groups: Iterable[Sequence[tuple[int | None, str]]]) -> bool:
+    """Whether images of other seeds are all alike, too; a few of them are enough to see it."""
+    neighbours = (pair for images in groups for pair in pairwise(_first_by_seed(images).values()))
+    seen = [evidence.gallery.alike(*pair) for pair in islice(neighbours, 12)]
+    return bool(seen) and Likeness.DIFFERENT not in seen
 
 
-def _unseeded_pairs(images: list[tuple[int | None, str]]) -> Iterator[tuple[str, str]]:
-    yield from combinations([sha for seed, sha in images if seed is None], 2)
+def _any_blank(evidence: Evidence, pair: tuple[str, str]) -> bool:
+    return any(evidence.gallery.blank(sha) for sha in set(pair))
 
 
 # -- what was asked for, and what came ---------------------------------------------------------------------------------

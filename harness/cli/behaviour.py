@@ -82,10 +82,11 @@ def _agreed(
         usd = None if worst_usd is None else float(worst_usd)
         console.print_json({"runs": len(runs), "calls": calls, "worst_case_usd": usd, "pauses_s": quiet_s})
     else:
+        screen = console.out() if dry_run else console.err()
         for note in sorted({note for _, prepared in runs for note in prepared.notes}):
-            say(f"note: {note}")
+            screen.print(f"note: {note}")
         cost = "at a price that is not known" if worst_usd is None else f"at most {format_usd(worst_usd)}"
-        say(f"{calls} calls in {len(runs)} runs, {cost}, and {format_duration_s(quiet_s)} of pauses")
+        screen.print(f"{calls} calls in {len(runs)} runs, {cost}, and {format_duration_s(quiet_s)} of pauses")
     if dry_run:
         raise typer.Exit(0)
     for _, prepared in runs:

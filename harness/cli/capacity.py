@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,8 @@ from harness.cli import console
 from harness.cli.console import Json, Yes, say
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from arena.metrics.objective import Objective
     from arena.reports.capacity import Capacity, LoadStep
     from arena.settings import Settings
@@ -100,7 +102,11 @@ def _agreed(
     given = None if budget_usd is None else Decimal(str(budget_usd))
     if given is not None:
         check_first(first, given)
-    _print_estimate(steps, step, first, longest, ceiling_usd, as_json=as_json and dry_run)
+    screen = console.out() if dry_run else console.err()
+    if as_json and dry_run:
+        console.print_json(_estimate_json(steps, step, first, longest, ceiling_usd))
+    else:
+        _print_estimate(screen, steps, step, first, longest, ceiling_usd)
     if dry_run:
         raise typer.Exit(0)
     check_keys(first, os.environ)
@@ -118,37 +124,37 @@ def _worst_usd(first: Prepared, course: Course) -> Decimal | None:
     return one_usd * (course.requests + course.steps * WARMUP) if priced else None
 
 
+def _estimate_json(
+    steps: Steps, step: Step, first: Prepared, longest: Course, ceiling_usd: Decimal | None
+) -> dict[str, Any]:
+    return {
+        "endpoint": steps.endpoint.id,
+        "objective": str(steps.objective),
+        "first_step_requests": step.requests,
+        "first_step_usd": None if ceiling_usd is None else float(_step_usd(first)),
+        "most_steps": longest.steps,
+        "most_requests": longest.requests,
+        "most_seconds": longest.seconds,
+        "most_usd": None if ceiling_usd is None else float(ceiling_usd),
+    }
+
+
 def _print_estimate(
-    steps: Steps, step: Step, first: Prepared, longest: Course, ceiling_usd: Decimal | None, *, as_json: bool
+    screen: Console, steps: Steps, step: Step, first: Prepared, longest: Course, ceiling_usd: Decimal | None
 ) -> None:
     from arena.units import format_duration_s, format_usd
-    from harness.plan import estimate
 
-    first_usd = None if ceiling_usd is None else estimate(first).worst_case_usd
-    if as_json:
-        console.print_json(
-            {
-                "endpoint": steps.endpoint.id,
-                "objective": str(steps.objective),
-                "first_step_requests": step.requests,
-                "first_step_usd": None if first_usd is None else float(first_usd),
-                "most_steps": longest.steps,
-                "most_requests": longest.requests,
-                "most_seconds": longest.seconds,
-                "most_usd": None if ceiling_usd is None else float(ceiling_usd),
-            }
-        )
-        return
     simulated = " (simulated)" if steps.endpoint.simulated else ""
     unknown = "; its price is not known" if ceiling_usd is None else ""
-    say(f"capacity of {steps.endpoint.id}{simulated} under {steps.objective}{unknown}")
+    screen.print(f"capacity of {steps.endpoint.id}{simulated} under {steps.objective}{unknown}")
     for note in first.notes:
-        say(f"note: {note}")
-    say(
+        screen.print(f"note: {note}")
+    screen.print(
         f"first step: {step.requests} requests at {step.rate_per_s:g}/s, about {format_duration_s(step.seconds)}, "
-        f"at most {format_usd(first_usd)}; no step has fewer than {steps.objective.smallest_n}, as fewer could not tell"
+        f"at most {format_usd(None if ceiling_usd is None else _step_usd(first))}; no step has fewer than "
+        f"{steps.objective.smallest_n}, as fewer could not tell"
     )
-    say(
+    screen.print(
         f"the whole search: at most {longest.steps} steps, {longest.requests} requests, "
         f"{format_duration_s(longest.seconds)} of firing, {format_usd(ceiling_usd)}, if every step had to be lengthened"
     )
