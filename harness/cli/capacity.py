@@ -60,7 +60,11 @@ def capacity(
     settings.require_writable()
     database = open_database(settings, create=True)
     say(f"the steps are runs of the plan {steps.name}; `arena runs capacity {steps.name}` shows them again")
-    found, ended = _search(database, settings, steps, Search(objective, bounds), purse)
+    found: list[LoadStep] = []
+    try:
+        ended = _search(database, settings, steps, Search(objective, bounds), purse, found)
+    except KeyboardInterrupt:  # between two steps; within one, it ends in order
+        ended = EXIT_INTERRUPTED
     from arena.reports.capacity import capacity as capacity_of
 
     spent_usd = None if purse.limit_usd is None else purse.spent_usd
@@ -161,19 +165,18 @@ def _print_estimate(
 
 
 def _search(
-    database: Database, settings: Settings, steps: Steps, search: Search, purse: Purse
-) -> tuple[list[LoadStep], int]:
-    """Fire step after step; the steps that were run, and the exit code that says why no more came."""
+    database: Database, settings: Settings, steps: Steps, search: Search, purse: Purse, found: list[LoadStep]
+) -> int:
+    """Fire step after step and add each to `found`; returns the exit code that says why no more came."""
     from arena.domain.run import RunStatus
     from harness.capacity_steps import observed
     from harness.cli.firing import fire_one, last_failure, measured_rows
 
-    found: list[LoadStep] = []
     while (step := search.next()) is not None:
         prepared = steps.prepared(step, len(found) + 1)
         if not purse.pays(_step_usd(prepared)):
             say("the budget does not pay for the next step; the search stops here")
-            return found, EXIT_BUDGET
+            return EXIT_BUDGET
         again = f", repeat {step.repeat}" if step.repeat > 1 else ", lengthened" if step.part else ""
         say(f"step {len(found) + 1}: {step.requests} requests at {step.rate_per_s:g}/s{again}")
         run_id, status = fire_one(database, settings, prepared, purse)
@@ -182,13 +185,13 @@ def _search(
         found.append(done)
         if status is not RunStatus.FINISHED:
             say(f"stopped in the middle of a step ({status}); what came back is stored and shown")
-            return found, EXIT_BUDGET if status is RunStatus.BUDGET else EXIT_INTERRUPTED
+            return EXIT_BUDGET if status is RunStatus.BUDGET else EXIT_INTERRUPTED
         sample = done.sample
         if sample.n == 0:
             say(f"no request counts: {last_failure(rows)}; the search stops here")
-            return found, 0
+            return 0
         say(f"  {search.record(step, sample, trusted=trusted)}{'' if trusted else ': this machine fired too late'}")
-    return found, 0
+    return 0
 
 
 def _step_usd(prepared: Prepared) -> Decimal:
