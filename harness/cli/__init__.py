@@ -18,6 +18,8 @@ from arena.errors import ArenaError
 from harness.cli import (
     app,
     arena_boards,
+    behaviour,
+    capacity,
     compare,
     contenders,
     db,
@@ -45,10 +47,14 @@ cli = typer.Typer(
 )
 cli.command("run")(run.run)
 cli.command("export")(export.export)
+cli.command("capacity")(capacity.capacity)
 cli.command("demo")(demo.demo)
 cli.command("app")(app.app)
 for command in (arena_boards.leaderboard, arena_boards.matchups, arena_boards.competitions):
     cli.command(command.__name__)(command)
+runs.cli.command("capacity")(capacity.again)
+runs.cli.command("behaviour")(behaviour.again)
+providers.cli.command("behaviour")(behaviour.behaviour)
 runs.cli.command("compare")(compare.compare)
 for noun in (plan, runs, endpoints, providers, prompts, contenders, votes, db, sim, local):
     cli.add_typer(noun.cli)

@@ -139,7 +139,7 @@ def fire(database: Database, settings: Settings, session: Session, *, as_json: b
     async def main() -> RunStatus:
         async with anyio.create_task_group() as around:
             around.start_soon(show, progress)
-            status = await _executed(database, settings, session, progress)
+            status = await executed(database, settings, session, progress)
             around.cancel_scope.cancel()
         return status
 
@@ -149,14 +149,14 @@ def fire(database: Database, settings: Settings, session: Session, *, as_json: b
         ours, _ = group.split(ArenaError)
         if ours is None:
             raise
-        say(f"arena: {_innermost(ours)}")
+        say(f"arena: {innermost(ours)}")
         say(f"the run is incomplete; what was finished is stored. Next: arena run --resume {session.run.id}")
         raise typer.Exit(EXIT_FAILED) from None
     print_run(database, session.run.id, as_json=as_json)
     return status
 
 
-async def _executed(database: Database, settings: Settings, session: Session, progress: Progress) -> RunStatus:
+async def executed(database: Database, settings: Settings, session: Session, progress: Progress) -> RunStatus:
     """Execute; Ctrl-C once stops issuing and waits for what is open, twice lets go of that, too."""
     import anyio
 
@@ -185,7 +185,8 @@ async def _executed(database: Database, settings: Settings, session: Session, pr
     return status
 
 
-def _innermost(group: BaseException) -> BaseException:
+def innermost(group: BaseException) -> BaseException:
+    """The first error in a nest of groups."""
     while isinstance(group, BaseExceptionGroup):
         group = group.exceptions[0]
     return group

@@ -13,6 +13,7 @@ from arena.domain.base import Value
 from arena.domain.request import Mode
 from arena.errors import ConfigError
 from harness.sim.art.finish import Style
+from harness.sim.habits import ColdStart, Habits
 from harness.sim.laws import LatencyLaw
 
 if TYPE_CHECKING:
@@ -76,9 +77,11 @@ class SimContender(Value):
     """One simulated provider.
 
     `quality` is 0–1, `price_usd` the dollars of one image, `queue_ms` a wait before the latency law begins.
-    Beyond `max_in_flight` requests at once it refuses more. With `reports_cost` a success says what it cost.
-    `delivery` and `output_format` are what a client gets that does not ask. `quirks` are odd behaviours of the protocol
-    that are not always to be met. `seed` makes latencies and faults
+    Beyond `max_in_flight` requests at once it refuses more; with `workers`, only so many of these are worked on at
+    once and the others wait in one queue, so that its capacity is `workers` over the mean of the latency law. With
+    `reports_cost` a success says what it cost. `delivery` and `output_format` are what a client gets that does not
+    ask. `quirks` are odd behaviours of the protocol that are not always to be met, `habits` are ways of not doing what
+    was asked, `cold_start` is what the first request after a pause has to wait for. `seed` makes latencies and faults
     repeatable.
     """
 
@@ -91,6 +94,9 @@ class SimContender(Value):
     style: Style
     failures: dict[Fault, Probability] = Field(default_factory=dict)
     max_in_flight: int = Field(default=8, ge=1)
+    workers: int | None = Field(default=None, ge=1, le=1024)
+    cold_start: ColdStart | None = None
+    habits: Habits = Habits()
     modes: frozenset[Mode] = Field(default=frozenset(Mode), min_length=1)
     price_usd: Decimal = Field(default=Decimal(0), ge=0)
     reports_cost: bool = False

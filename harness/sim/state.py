@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from harness.sim.art.reading import digest_int
+from harness.sim.habits import Backlog, Memory
 
 if TYPE_CHECKING:
     from harness.sim.contender import Fault, SimContender
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 Refusal = Literal["capacity", "invalid", "unauthorized"]
 
 _REMEMBERED_LATENCIES = 10_000
+_NO_WORK: frozenset[Fault | None] = frozenset({"unavailable", "rate_limited", "payment"})
+"""Faults that are told at once: nothing is worked on."""
 
 
 @dataclass
@@ -89,6 +92,8 @@ class Provider:
         self.contender, self.files, self.drawing = contender, files, drawing
         self.tally = Tally()
         self.in_flight = 0
+        self.memory = Memory()
+        self._backlog = Backlog(contender.workers, contender.cold_start)
         self._admitted = 0
 
     def admit(self) -> Ticket | None:
@@ -99,12 +104,15 @@ class Provider:
         self.in_flight += 1
         self._admitted += 1
         rng = random.Random(digest_int(self.contender.seed, self.contender.name, self._admitted))
+        fault, latency_s = self._fault(rng.random()), self.contender.latency.sample_s(rng)
+        now_s = anyio.current_time()
+        wait_s = 0.0 if fault in _NO_WORK else self._backlog.wait_s(now_s, latency_s)
         return Ticket(
-            fault=self._fault(rng.random()),
-            latency_s=self.contender.latency.sample_s(rng),
-            queue_s=self.contender.queue_ms / 1000,
+            fault=fault,
+            latency_s=latency_s,
+            queue_s=self.contender.queue_ms / 1000 + wait_s,
             image_seed=rng.randrange(2**31),
-            admitted_s=anyio.current_time(),
+            admitted_s=now_s,
         )
 
     def leave(self) -> None:

@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 from PIL import Image, UnidentifiedImageError
 
+from harness.sim.habits import named, noisy
 from harness.sim.pictures import draw, edit
 
 if TYPE_CHECKING:
@@ -69,15 +70,25 @@ def _open_all(blobs: list[bytes]) -> tuple[Image.Image, ...]:
 
 
 async def produce(provider: Provider, order: Order, ticket: Ticket) -> list[bytes]:
-    """The encoded images, no earlier than the ticket says; several images share one latency."""
+    """The encoded images, no earlier than the ticket says; several images share one latency.
+
+    What the provider makes of the order is up to its habits; one with a cache gives an earlier answer again at once.
+    """
+    habits = provider.contender.habits
+    order = habits.taken(order)
     if ticket.fault == "garbage":
         images = [NOT_AN_IMAGE] * order.images
     else:
         if ticket.fault == "wrong_size":
             order = replace(order, width_px=order.width_px // 2, height_px=order.height_px // 2)
-        job = partial(_render, provider.contender, order, seed_of(order, ticket))
+        known = provider.memory.find(order) if habits.cache else None
+        if known is not None:
+            return known
+        job = partial(_render, provider.contender, order, ticket)
         images = await anyio.to_thread.run_sync(job, limiter=provider.drawing, abandon_on_cancel=True)
     await anyio.sleep_until(ticket.due_s)
+    if habits.cache and ticket.fault is None:
+        provider.memory.keep(order, images)
     return images
 
 
@@ -86,8 +97,17 @@ def seed_of(order: Order, ticket: Ticket) -> int:
     return ticket.image_seed if order.seed is None else order.seed
 
 
-def _render(contender: SimContender, order: Order, seed: int) -> list[bytes]:
-    return [encode(_picture(contender, order, seed + index), order.format) for index in range(order.images)]
+def _render(contender: SimContender, order: Order, ticket: Ticket) -> list[bytes]:
+    seed = ticket.image_seed if contender.habits.seed == "ignored" else seed_of(order, ticket)
+    images = []
+    for index in range(order.images):
+        picture = _picture(contender, order, seed + index)
+        if contender.habits.seed == "nearly":
+            picture = noisy(picture, ticket.image_seed + index)
+        encoded = encode(picture, order.format)
+        restamped = contender.habits.seed == "restamped"
+        images.append(named(encoded, f"{ticket.image_seed:x}-{index}") if restamped else encoded)
+    return images
 
 
 def _picture(contender: SimContender, order: Order, seed: int) -> Image.Image:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -66,7 +67,7 @@ def test_the_commands_of_the_readme_work_in_their_order(tmp_path):
 
 
 def run(command, directory, environment):
-    words = [ARENA, *command.split()[1:]]
+    words = [ARENA, *shlex.split(command)[1:]]
     return subprocess.run(
         words, cwd=directory, env=environment, capture_output=True, text=True, check=False, timeout=200
     )
