@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from arena.errors import UnknownNameError
-from arena.reports.leaderboard import Board, Leaderboard, columns, leaderboard, rate
+from arena.reports.leaderboard import Board, Leaderboard, columns, leaderboard, left_out, rate
 from arena.store.contenders import contenders
 from arena.store.vote_facts import competition_facts, competition_rows
 
@@ -33,4 +33,5 @@ def competition(connection: Connection, prompt_id: str, *, simulated: bool = Fal
     taking_part = {votes.contenders[i] for i in (*votes.left, *votes.right)}
     entrants = [c for c in everybody if c.endpoint_id in taking_part]
     overall = {row.entrant: row.elo for row in leaderboard(connection, board).rows if row.elo is not None}
-    return rate(columns(raw, entrants, board), board, entrants, towards=overall)
+    apart = left_out(connection, board, entrants, prompt_id)
+    return rate(columns(raw, entrants, board), board, entrants, towards=overall, left_out=apart)

@@ -17,7 +17,7 @@ from arena.store.battles import BATTLE, VOTE
 from arena.store.schema import METADATA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -157,12 +157,3 @@ def _over(rows: Sequence[Any], column: str, most: int) -> list[int]:
         else:
             times.append(row.cast_at)
     return found
-
-
-def reasons(quarantines: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Votes by the words of their reason before a colon, the most first."""
-    found: dict[str, int] = {}
-    for text, votes in quarantines:
-        words = text.partition(":")[0].strip()
-        found[words] = found.get(words, 0) + votes
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))

@@ -26,7 +26,7 @@ GOLD_ONLY, REPEATS = House(gold_share=1.0), House(repeat_share=0.4, repeat_after
 @pytest.fixture
 def large(settings):
     """Enough images for a voter who stays for a while."""
-    opened = fill(settings, prompts=12, repetitions=2)
+    opened = fill(settings, prompts=14, repetitions=1)
     yield opened
     opened.close()
 
@@ -161,7 +161,7 @@ def test_a_declared_pair_is_shown_first_and_withdrawn_ones_do_not_count(large, w
     better, worse, same = (
         pool.entries[cell, pool.contenders[0]][0].sha256,
         pool.entries[cell, pool.contenders[1]][0].sha256,
-        pool.entries[cell, pool.contenders[0]][1].sha256,
+        pool.entries[pool.cell_keys[1], pool.contenders[0]][0].sha256,
     )
     other = pool.entries[pool.cell_keys[1], pool.contenders[1]][0].sha256
     with large.write() as connection:
