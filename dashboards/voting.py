@@ -21,6 +21,7 @@ from arena.battles.ballots import Ballots, Receipt
 from arena.battles.house import House
 from arena.battles.pairing import Outlook
 from arena.battles.renditions import Gallery, common_length, salted
+from arena.battles.screening import Screen
 from arena.battles.spoiling import spoilt
 from arena.domain.battle import Purpose
 from arena.errors import StoreError
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from arena.reports.leaderboard import Leaderboard
 
 POOL_S, OUTLOOK_S = 30, 20
+SCREENED_AT_ONCE = 24
+"""New images that are looked at whenever the pool is read anew; `arena images screen` takes them all."""
 MOST_UNFIT = 20
 """Pairs that are passed over, one after the other, because an image shows nothing."""
 
@@ -175,6 +178,7 @@ def _ballots(source: str) -> Ballots:
 
 @st.cache_resource(ttl=2 * POOL_S, max_entries=4, show_spinner=False)
 def _pool(source: str, simulated: bool, moment: int) -> Pool:
+    Screen(data.database(), BlobStore(Settings().images_dir)).run(SCREENED_AT_ONCE)
     return _ballots(source).pool(simulated=simulated)
 
 

@@ -23,6 +23,7 @@ from harness.cli import (
     demo,
     endpoints,
     export,
+    images,
     local,
     plan,
     prompts,
@@ -48,7 +49,7 @@ cli.command("demo")(demo.demo)
 cli.command("app")(app.app)
 for command in (arena_boards.leaderboard, arena_boards.matchups, arena_boards.competitions):
     cli.command(command.__name__)(command)
-for noun in (plan, runs, endpoints, providers, prompts, contenders, votes, db, sim, local):
+for noun in (plan, runs, endpoints, providers, prompts, contenders, images, votes, db, sim, local):
     cli.add_typer(noun.cli)
 
 
