@@ -58,9 +58,10 @@ class Precision:
         """Half the width of each skill's 95 % interval on the Elo scale, shape (n,)."""
         return np.asarray(student(self.freedoms) * np.sqrt(np.diag(self.covariance)[:n]) * ELO_PER_LOGIT)
 
-    def freedom_between(self) -> Array:
-        """The degrees of freedom of each difference: those of the less known one, shape (n, n)."""
-        return np.minimum(self.freedoms[:, None], self.freedoms[None, :])
+    def quantiles_between(self, tail: float = (1 + CONFIDENCE) / 2) -> Array:
+        """The quantile of t for each difference, with the freedom of the less known of the two, shape (n, n)."""
+        each = student(self.freedoms, tail)
+        return np.asarray(np.maximum(each[:, None], each[None, :]))
 
     def design_effect(self, n: int) -> float:
         """How many votes it takes to say what one independent vote would: the mean ratio of the variances."""
