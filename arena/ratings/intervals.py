@@ -237,14 +237,13 @@ def _effective_each(votes: Votes, labels: NDArray[np.int64]) -> Array:
     n = len(votes.contenders)
     groups, _ = _compact(labels)
     count = int(groups.max(initial=-1)) + 1
-    cells = (votes.left * count + groups, votes.right * count + groups)
+    total = np.bincount(votes.left, minlength=n) + np.bincount(votes.right, minlength=n).astype(float)
+    cells = np.concatenate((votes.left * count + groups, votes.right * count + groups))
     if n * count <= DENSE_CELLS:  # counting is faster than sorting
-        sizes = sum(np.bincount(cell, minlength=n * count) for cell in cells)
-        sizes = np.asarray(sizes, dtype=float).reshape(n, count)
-        total, squares = sizes.sum(axis=1), (sizes**2).sum(axis=1)
+        sizes = np.bincount(cells, minlength=n * count).reshape(n, count)
+        squares = np.einsum("ij,ij->i", sizes, sizes).astype(float)
     else:
-        keys, repeats = np.unique(np.concatenate(cells), return_counts=True)
-        total = np.bincount(keys // count, repeats, n)
+        keys, repeats = np.unique(cells, return_counts=True)
         squares = np.bincount(keys // count, repeats.astype(float) ** 2, n)
     return np.asarray(np.divide(total**2, squares, out=np.zeros(n), where=squares > 0))
 
