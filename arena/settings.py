@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from arena.errors import StoreError
@@ -14,7 +14,9 @@ from arena.errors import StoreError
 class Settings(BaseSettings):
     """`ARENA_DATA_DIR` (default `data`), `ARENA_DATABASE_URL` (default SQLite in it), `ARENA_REGION`.
 
-    `ARENA_CONFIG_DIR` adds a directory with one's own `endpoints.toml`, `prices.toml`, prompt sets and plans.
+    `ARENA_CONFIG_DIR` adds a directory with one's own `endpoints.toml`, `prices.toml`, prompt sets and plans. Of the
+    pairs that are voted on, `ARENA_VOTE_GOLD_SHARE` have a known answer and `ARENA_VOTE_REPEAT_SHARE` come a second
+    time; `ARENA_VOTES_PER_VOTER_AND_DAY` and `ARENA_VOTES_PER_NETWORK_AND_DAY` cap votes.
     """
 
     model_config = SettingsConfigDict(env_prefix="ARENA_", extra="ignore")
@@ -23,6 +25,10 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     config_dir: Path | None = None
     region: str | None = None
+    vote_gold_share: float = Field(default=0.03, ge=0, le=0.3)
+    vote_repeat_share: float = Field(default=0.04, ge=0, le=0.3)
+    votes_per_voter_and_day: int = Field(default=500, ge=1)
+    votes_per_network_and_day: int = Field(default=2000, ge=1)
 
     @property
     def url(self) -> str:

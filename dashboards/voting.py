@@ -18,8 +18,12 @@ import numpy as np
 import streamlit as st
 
 from arena.battles.ballots import Ballots, Receipt
+from arena.battles.house import House
 from arena.battles.pairing import Outlook
 from arena.battles.renditions import Gallery, common_length, salted
+from arena.battles.screening import Screen
+from arena.battles.spoiling import spoilt
+from arena.domain.battle import Purpose
 from arena.errors import StoreError
 from arena.reports.leaderboard import Board, errors_in_logits, leaderboard
 from arena.settings import Settings
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
     from arena.reports.leaderboard import Leaderboard
 
 POOL_S, OUTLOOK_S = 30, 20
+SCREENED_AT_ONCE = 24
+"""New images that are looked at whenever the pool is read anew; `arena images screen` takes them all."""
 MOST_UNFIT = 20
 """Pairs that are passed over, one after the other, because an image shows nothing."""
 
@@ -123,13 +129,16 @@ def _files(battle: Battle) -> tuple[bytes, bytes] | None:
     gallery = Gallery(data.database(), BlobStore(settings.images_dir), BlobStore(renditions_dir(settings)))
     pair = []
     for entry in (battle.left, battle.right):
-        if entry.sha256 is None:
-            return None
         try:
-            pair.append(gallery.shown(entry.sha256))
+            pair.append(None if entry.sha256 is None else gallery.shown(entry.sha256))
         except StoreError:
             return None
     left, right = pair
+    if battle.purpose is Purpose.GOLD:  # a side without an image of its own is the other one, spoilt
+        if battle.left.sha256 is None and right is not None:
+            left = spoilt(right)
+        if battle.right.sha256 is None and left is not None:
+            right = spoilt(left)
     if left is None or right is None:
         return None
     length = common_length(left, right)
@@ -164,11 +173,12 @@ def _network_key(source: str) -> bytes:
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _ballots(source: str) -> Ballots:
-    return Ballots(data.database())
+    return Ballots(data.database(), House.of(Settings()))
 
 
 @st.cache_resource(ttl=2 * POOL_S, max_entries=4, show_spinner=False)
 def _pool(source: str, simulated: bool, moment: int) -> Pool:
+    Screen(data.database(), BlobStore(Settings().images_dir)).run(SCREENED_AT_ONCE)
     return _ballots(source).pool(simulated=simulated)
 
 

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from arena.battles import check_pairs, voter_checks
+from arena.battles.house import House as House
 from arena.battles.pairing import Outlook, Pair, draw
 from arena.battles.pool import Pool
 from arena.domain.battle import Battle, Purpose, Verdict, Vote, VoterKind
 from arena.errors import BallotError
-from arena.store import battles, contenders
+from arena.store import battles, contenders, rulings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,16 +31,8 @@ if TYPE_CHECKING:
     from arena.store.battles import Seen
     from arena.store.engine import Connection, Database
 
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """The rules of the house. Caps count votes in a sliding day; None: no cap."""
-
-    expires_after_s: float = 900.0
-    least_dwell_ms: int = 700
-    undo_within_s: float = 8.0
-    votes_per_voter_and_day: int | None = 500
-    votes_per_network_and_day: int | None = 2000
+MOST_DRAWS = 20
+"""How often a pair is drawn anew that another window of the same voter has taken meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,48 +98,63 @@ class Ballots:
         says when it appears. A seed makes the draw repeatable.
         """
         rng = np.random.default_rng(seed)
+        if outlook is not None and len(outlook.votes) != len(pool.contenders):
+            outlook = None  # of another pool: somebody has joined meanwhile
+        for _ in range(MOST_DRAWS):
+            battle = self._drawn(voter_id, pool, outlook or Outlook.blank(len(pool.contenders)), rng)
+            if battle is None:
+                return None
+            if shown:
+                battle = battle.model_copy(update={"shown_at": battle.created_at})
+            token = secrets.token_urlsafe(32)
+            with self._database.write() as connection:
+                battles.hold_voter(connection, voter_id)
+                if battles.is_taken(connection, battle):
+                    continue  # another window of this voter has drawn the same pair meanwhile
+                battle = battles.write_battle(connection, battle, _hash(token))
+            names = (image_name(battle, "left"), image_name(battle, "right"))
+            return Ballot(token, battle.cell, *names, battle.expires_at)
+        raise BallotError("other windows of yours have taken every pair that was drawn; go on there, or try again")
+
+    def _drawn(self, voter_id: str, pool: Pool, outlook: Outlook, rng: np.random.Generator) -> Battle | None:
+        """A pair for this voter that is not stored yet; None when nothing is left."""
         with self._database.read() as connection:
             if battles.voter_kind(connection, voter_id) is None:
                 raise BallotError("this voter is not known; reload the page")
             seen = battles.seen(connection, voter_id, self._now())
-        if outlook is not None and len(outlook.votes) != len(pool.contenders):
-            outlook = None  # of another pool: somebody has joined meanwhile
+        purpose = check_pairs.purpose(self.house, rng)
+        checking = None if purpose is Purpose.RATE else self._checking(purpose, voter_id, pool, seen, rng)
+        if checking is not None:
+            return self._battle(voter_id, checking, purpose)
         meetings = pool.meetings(seen)
-        pair = draw(np.asarray(meetings.any(axis=0)), outlook or Outlook.blank(len(pool.contenders)), rng)
-        if pair is None:
-            return None
-        token = secrets.token_urlsafe(32)
-        battle = self._battle(voter_id, pool, seen, meetings, pair, rng)
-        if shown:
-            battle = battle.model_copy(update={"shown_at": battle.created_at})
-        with self._database.write() as connection:
-            battle = battles.write_battle(connection, battle, _hash(token))
-        return Ballot(token, battle.cell, image_name(battle, "left"), image_name(battle, "right"), battle.expires_at)
+        pair = draw(np.asarray(meetings.any(axis=0)), outlook, rng)
+        return None if pair is None else self._battle(voter_id, _entries(pool, seen, meetings, pair, rng), Purpose.RATE)
 
-    def _battle(
-        self,
-        voter_id: str,
-        pool: Pool,
-        seen: Seen,
-        meetings: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
-        pair: Pair,
-        rng: np.random.Generator,
-    ) -> Battle:
-        """The drawn pair as a battle: a cell, an image of either, and the sides, each by equal chances."""
-        cell = pool.cell_keys[int(rng.choice(np.flatnonzero(meetings[:, pair.first, pair.second])))]
-        sides = [pair.first, pair.second] if rng.random() < 0.5 else [pair.second, pair.first]
-        choices = [pool.fresh(cell, pool.contenders[i], seen) for i in sides]
-        left, right = (found[int(rng.integers(len(found)))] for found in choices)
+    def _checking(
+        self, purpose: Purpose, voter_id: str, pool: Pool, seen: Seen, rng: np.random.Generator
+    ) -> check_pairs.Drawn | None:
+        """A pair that checks the voter, if there is one of this kind."""
+        if not pool.cell_keys:
+            return None
+        if purpose is Purpose.REPEAT:
+            with self._database.read() as connection:
+                return check_pairs.repeat(connection, voter_id, pool, self.house, rng)
+        simulated = pool.cells[pool.cell_keys[0]].simulated
+        with self._database.write() as connection:
+            return check_pairs.gold(connection, pool, seen, self._now(), rng, simulated=simulated)
+
+    def _battle(self, voter_id: str, drawn: check_pairs.Drawn, purpose: Purpose) -> Battle:
         now = self._now()
+        cell, left, right, rule, propensity = drawn
         return Battle(
             id=0,
             voter_id=voter_id,
-            cell=pool.cells[cell],
+            cell=cell,
             left=left,
             right=right,
-            rule=pair.rule,
-            propensity=pair.propensity,
-            purpose=Purpose.RATE,
+            rule=rule,
+            propensity=propensity,
+            purpose=purpose,
             salt=secrets.token_hex(16),
             created_at=now,
             expires_at=now + timedelta(seconds=self.house.expires_after_s),
@@ -189,11 +198,15 @@ class Ballots:
                 network=network,
             )
             kind = battles.voter_kind(connection, voter_id) or VoterKind.HUMAN
-            if not battles.write_vote(connection, held.battle, vote, kind):
+            ruling = rulings.ruling_on_voter(connection, voter_id)
+            apart = ruling.reason if ruling is not None and ruling.apart else None
+            if not battles.write_vote(connection, held.battle, vote, kind, apart):
                 stood = battles.standing(connection, _hash(token))
                 if stood is None or stood.vote is None:
                     raise BallotError("this vote could not be counted; try again")
                 return self._again(connection, stood, verdict)
+            if held.battle.purpose is not Purpose.RATE or vote.dwell_ms < voter_checks.HASTY_MS:
+                voter_checks.review(connection, voter_id, now)  # only what such votes tell can change it
             return _receipt(connection, held.battle, vote, counted=True)
 
     def undo(self, token: str, voter_id: str) -> bool:
@@ -219,7 +232,7 @@ class Ballots:
         """BallotError for what comes too early, too late, or too often."""
         if battles.was_voted(connection, battle.id):
             raise BallotError("this pair is closed: its names were told before your vote was taken back")
-        revealed = battles.seen(connection, battle.voter_id).revealed
+        revealed = battles.seen(connection, battle.voter_id).revealed if battle.purpose is Purpose.RATE else frozenset()
         if {battle.left.sha256, battle.right.sha256} & revealed:
             raise BallotError("one of these images was named to you meanwhile; the next pair is a new one")
         if now > battle.expires_at:
@@ -231,8 +244,25 @@ class Ballots:
         if most is not None and battles.votes_since(connection, day, voter_id=battle.voter_id) >= most:
             raise BallotError(f"{most} votes a day are as many as one voter's weigh; come back tomorrow")
         most = self.house.votes_per_network_and_day
+        if network and most is not None:
+            battles.hold_network(connection, network)
         if network and most is not None and battles.votes_since(connection, day, network=network) >= most:
             raise BallotError("too many votes have come from this network today; come back tomorrow")
+
+
+def _entries(
+    pool: Pool,
+    seen: Seen,
+    meetings: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
+    pair: Pair,
+    rng: np.random.Generator,
+) -> check_pairs.Drawn:
+    """A cell, an image of either, and the sides, each by equal chances."""
+    cell = pool.cell_keys[int(rng.choice(np.flatnonzero(meetings[:, pair.first, pair.second])))]
+    sides = [pair.first, pair.second] if rng.random() < 0.5 else [pair.second, pair.first]
+    choices = [pool.fresh(cell, pool.contenders[i], seen) for i in sides]
+    left, right = (found[int(rng.integers(len(found)))] for found in choices)
+    return pool.cells[cell], left, right, pair.rule, pair.propensity
 
 
 def _open_ms(battle: Battle, now: datetime) -> int:
@@ -246,8 +276,8 @@ def image_name(battle: Battle, side: str) -> str:
 
 
 def _receipt(connection: Connection, battle: Battle, vote: Vote, *, counted: bool) -> Receipt:
-    by_id = {c.id: c for c in contenders.contenders(connection)}
-    return Receipt(battle, vote, by_id[battle.left.contender], by_id[battle.right.contender], counted)
+    left, right = (contenders.contender(connection, e.contender) for e in (battle.left, battle.right))
+    return Receipt(battle, vote, left, right, counted)
 
 
 def _hash(token: str) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from arena.errors import StoreError
-from arena.store import battles
+from arena.store import battles, rulings
 
 if TYPE_CHECKING:
     from arena.store.blobs import BlobStore
@@ -29,6 +29,7 @@ GROUND = (128, 128, 128)
 RECIPE = f"jpeg-{QUALITY}-444-{BOX_PX}"
 """Changes when images are to be made anew."""
 
+CANNOT_BE_SHOWN = "cannot be shown"
 MAX_PIXELS = 64_000_000
 BLANK_DEVIATION = 2.0
 """Grey levels: below this spread an image shows nothing."""
@@ -39,7 +40,7 @@ MOST_COMMENT_BYTES = 65_533
 
 def render(data: bytes) -> bytes:
     """An image as it is shown: JPEG, scaled into a square of 1024 px, without any metadata."""
-    flat = ImageOps.contain(_flat(data), (BOX_PX, BOX_PX), Image.Resampling.LANCZOS)
+    flat = ImageOps.contain(flattened(data), (BOX_PX, BOX_PX), Image.Resampling.LANCZOS)
     box = Image.new("RGB", (BOX_PX, BOX_PX), GROUND)
     box.paste(flat, ((BOX_PX - flat.width) // 2, (BOX_PX - flat.height) // 2))
     encoded = io.BytesIO()
@@ -47,7 +48,7 @@ def render(data: bytes) -> bytes:
     return encoded.getvalue()
 
 
-def _flat(data: bytes) -> Image.Image:
+def flattened(data: bytes) -> Image.Image:
     """The first frame, upright, with eight bits a channel, laid on the neutral ground."""
     with Image.open(io.BytesIO(data)) as opened:
         if opened.width * opened.height > MAX_PIXELS:
@@ -67,9 +68,9 @@ def unfit(data: bytes) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            small = _flat(data).resize((64, 64), Image.Resampling.BOX)
+            small = flattened(data).resize((64, 64), Image.Resampling.BOX)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"cannot be shown: {type(error).__name__}"
+        return f"{CANNOT_BE_SHOWN}: {type(error).__name__}"
     pixels = np.asarray(small, dtype=float)
     if float(pixels.std(axis=(0, 1)).max()) < BLANK_DEVIATION:
         return "blank: the same colour all over"
@@ -135,6 +136,10 @@ class Gallery:
     def _made(self, source_sha256: str) -> bytes | None:
         original = self._originals.get(source_sha256)
         reason = unfit(original)
+        if reason is not None and not reason.startswith(CANNOT_BE_SHOWN):
+            with self._database.read() as connection:
+                said = rulings.rulings_on_images(connection).get(source_sha256)
+            reason = reason if said is None or said.apart else None  # the operator's word stands
         shown = None if reason else render(original)
         sha256 = None if shown is None else self._renditions.put(shown)
         with self._database.write() as connection:

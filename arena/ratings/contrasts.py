@@ -14,6 +14,7 @@ import numpy as np
 from scipy import stats
 
 from arena.ratings.davidson import ELO_PER_LOGIT, Array, Fit
+from arena.ratings.intervals import CONFIDENCE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def contrast(fitted: Fit, precise: Precision, a: int, b: int) -> Contrast:
     """The difference of two contenders, as if it were the only one that is looked at."""
     se = float(standard_errors(precise, len(fitted.theta))[a, b])
     difference = float(fitted.theta[a] - fitted.theta[b]) * ELO_PER_LOGIT
-    half = precise.t() * se * ELO_PER_LOGIT if se > 0 else float("inf")
+    half = float(precise.quantiles_between()[a, b]) * se * ELO_PER_LOGIT if se > 0 else float("inf")
     return Contrast(difference, difference - half, difference + half)
 
 
@@ -96,7 +97,11 @@ def better(fitted: Fit, precise: Precision, among: NDArray[np.bool_] | None = No
         return np.zeros((n, n), dtype=bool)
     gap = fitted.theta[:, None] - fitted.theta[None, :]
     errors = standard_errors(precise, n)
-    found = (errors > 0) & (gap > quantile * errors)
+    # Who was seen on fewer prompts than the board as a whole needs a larger gap, in proportion to the quantiles of t.
+    pairs = max(1, int(chosen.sum()) * (int(chosen.sum()) - 1) // 2)
+    tail = (1 + CONFIDENCE ** (1 / pairs)) / 2
+    least = quantile * precise.quantiles_between(tail) / stats.t.ppf(tail, precise.freedom)
+    found = (errors > 0) & (gap > least * np.where(errors > 0, errors, 1.0))
     return np.asarray(found & chosen[:, None] & chosen[None, :])
 
 

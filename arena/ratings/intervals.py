@@ -4,7 +4,10 @@ The covariance is a sandwich (Huber 1967; White 1980): curvature^-1 · meat · c
 clusters. Votes on one prompt lean the same way, because the prompt suits one model; votes of one voter lean the same
 way, too. Clustering in both ways at once adds the two and takes away what they share (Cameron, Gelbach & Miller 2011,
 JBES 29:238-249). Quantiles come from Student's t with one degree of freedom less than there are prompts: with twenty
-prompts, ten thousand votes say less than they seem to (`make bench-arena`).
+prompts, ten thousand votes say less than they seem to (`make bench-arena`). What counts is the number of prompts that
+tell of the contender in question, taken as how many of equal size would say as much (in the manner of Carter, Schnepel
+& Steigerwald 2017, REStat 99:698-709, with votes of one cluster taken to agree): a newcomer with two hundred votes on
+four prompts has three degrees of freedom, however many prompts the veterans were seen on.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
+LEAST_PROMPTS = 1.5
+"""Below so many effective prompts of its own, a contender on a board of several has no interval."""
 DENSE_CELLS = 16_000_000
 """Cluster sums of up to so many numbers are kept as a full matrix."""
 
@@ -32,7 +37,8 @@ class Precision:
 
     `covariance` is what intervals come from; `clustered` is the sandwich alone, `independent` what it would be if votes
     shared nothing. `freedom` is the degrees of freedom of t: one less than the effective number of prompts or of
-    voters, whichever is smaller; 0 where no interval can be had. `scope` says what the intervals are about.
+    voters, whichever is smaller; 0 where no interval can be had. `freedoms` are those of each contender, shape (n,),
+    from the prompts and voters that tell of it. `scope` says what the intervals are about.
     """
 
     covariance: Array = field(repr=False)
@@ -41,6 +47,7 @@ class Precision:
     prompts: int
     voters: int
     freedom: int
+    freedoms: Array
     scope: str
 
     def t(self, confidence: float = CONFIDENCE) -> float:
@@ -49,15 +56,24 @@ class Precision:
 
     def half_widths_elo(self, n: int) -> Array:
         """Half the width of each skill's 95 % interval on the Elo scale, shape (n,)."""
-        if self.freedom < 1:
-            return np.full(n, np.inf)
-        return np.asarray(self.t() * np.sqrt(np.diag(self.covariance)[:n]) * ELO_PER_LOGIT)
+        return np.asarray(student(self.freedoms) * np.sqrt(np.diag(self.covariance)[:n]) * ELO_PER_LOGIT)
+
+    def quantiles_between(self, tail: float = (1 + CONFIDENCE) / 2) -> Array:
+        """The quantile of t for each difference, with the freedom of the less known of the two, shape (n, n)."""
+        each = student(self.freedoms, tail)
+        return np.asarray(np.maximum(each[:, None], each[None, :]))
 
     def design_effect(self, n: int) -> float:
         """How many votes it takes to say what one independent vote would: the mean ratio of the variances."""
         clustered, plain = np.diag(self.clustered)[:n], np.diag(self.independent)[:n]
         known = plain > 0
         return float(np.mean(clustered[known] / plain[known])) if known.any() else float("nan")
+
+
+def student(freedom: Array, tail: float = (1 + CONFIDENCE) / 2) -> Array:
+    """Quantiles of Student's t, infinite where there is no degree of freedom."""
+    known = freedom > 0
+    return np.where(known, stats.t.ppf(tail, np.where(known, freedom, 1.0)), np.inf)
 
 
 def precision(fitted: Fit, votes: Votes, settled: NDArray[np.bool_] | None = None) -> Precision:
@@ -87,12 +103,15 @@ def precision(fitted: Fit, votes: Votes, settled: NDArray[np.bool_] | None = Non
     floor = [] if fitted.model.ties == "half" else [even]
     sandwiches = [bread @ m @ bread.T for m in meats]
     covariance, clustered = _widest(*sandwiches, *floor), _widest(*sandwiches)
+    clusters = _clusters_of_each(votes, by_prompts=prompts > 1, by_voters=voters > 1)
+    covariance = covariance + np.diag(np.append(_few_clusters(clusters) * np.diag(clustered)[:n], [0.0, 0.0]))
     scope = "these prompts" if prompts > 1 else "this prompt"
     counts = [_effective(votes.prompt)] if prompts > 1 else []
     counts += [_effective(votes.voter)] if voters > 1 else []
-    freedom = (max(2, round(min(counts))) if counts else len(votes)) - 1
+    freedom = max(0, (max(2, round(min(counts))) if counts else len(votes)) - 1)
+    freedoms = np.minimum(freedom, np.maximum(clusters - 1, clusters > 1)) if counts else np.full(n, float(freedom))
     independent = bread @ everything @ bread.T
-    return Precision(covariance, clustered, independent, prompts, voters, max(0, freedom), scope)
+    return Precision(covariance, clustered, independent, prompts, voters, freedom, freedoms, scope)
 
 
 def vote_scores(fitted: Fit, votes: Votes) -> tuple[Array, NDArray[np.int64]]:
@@ -196,6 +215,43 @@ def _effective(labels: NDArray[np.int64]) -> float:
     """How many clusters of equal size would be as good; one that holds most of the votes leaves few."""
     sizes = _compact(labels)[1].astype(float)
     return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
+def _clusters_of_each(votes: Votes, *, by_prompts: bool, by_voters: bool) -> Array:
+    """How many clusters of equal size would tell as much of each contender as its own do, shape (n,).
+
+    The fewer of its prompts and its voters, as far as the board has several. 0 where all its votes, or nearly all, are
+    on one prompt: what it is worth on others is not known. Voters count as two at least, as on the board as a whole.
+    """
+    found = np.full(len(votes.contenders), np.inf)
+    if by_prompts:
+        prompts = _effective_each(votes, votes.prompt)
+        found = np.where(prompts < LEAST_PROMPTS, 0.0, prompts)
+    if by_voters:
+        found = np.minimum(found, np.maximum(2.0, _effective_each(votes, votes.voter)))
+    return found
+
+
+def _effective_each(votes: Votes, labels: NDArray[np.int64]) -> Array:
+    """`_effective` over the votes of each contender, shape (n,); 0 without votes."""
+    n = len(votes.contenders)
+    groups, _ = _compact(labels)
+    count = int(groups.max(initial=-1)) + 1
+    total = np.bincount(votes.left, minlength=n) + np.bincount(votes.right, minlength=n).astype(float)
+    cells = np.concatenate((votes.left * count + groups, votes.right * count + groups))
+    if n * count <= DENSE_CELLS:  # counting is faster than sorting
+        sizes = np.bincount(cells, minlength=n * count).reshape(n, count)
+        squares = np.einsum("ij,ij->i", sizes, sizes).astype(float)
+    else:
+        keys, repeats = np.unique(cells, return_counts=True)
+        squares = np.bincount(keys // count, repeats.astype(float) ** 2, n)
+    return np.asarray(np.divide(total**2, squares, out=np.zeros(n), where=squares > 0))
+
+
+def _few_clusters(clusters: Array) -> Array:
+    """By what share the sandwich's variance of each contender falls short: a fit leans on its own few clusters."""
+    several = np.isfinite(clusters) & (clusters > 1)
+    return np.divide(1.0, clusters - 1, out=np.zeros_like(clusters), where=several)
 
 
 def _compact(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

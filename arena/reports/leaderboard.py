@@ -18,10 +18,10 @@ from arena.ratings.votes import Result, Votes
 from arena.reports.board_rows import ANCHOR_ELO, Entrant, Rated, Row, board_rows, warnings_of
 from arena.store.battles import VERDICT_CODE
 from arena.store.contenders import contenders
-from arena.store.vote_facts import facts, voted_categories
+from arena.store.vote_facts import Wanted, check_votes, facts, facts_set_apart, voted_categories
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from arena.domain.battle import Contender
     from arena.domain.request import Mode
@@ -82,6 +82,24 @@ class Board:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Votes of a board that do not rate: those set apart, by reason, the most first; and those on pairs that check."""
+
+    set_apart: Mapping[str, int] = field(default_factory=dict)
+    check_votes: int = 0
+
+    @property
+    def sentence(self) -> str | None:
+        """How many votes are set apart and why, or None if there are none."""
+        if not self.set_apart:
+            return None
+        total = sum(self.set_apart.values())
+        why = ", ".join(f"{votes:,} {reason}" for reason, votes in self.set_apart.items())
+        noun = "vote is" if total == 1 else "votes are"
+        return f"{total:,} {noun} set apart and not counted ({why}): `arena votes quarantine` lists them"
+
+
+@dataclass(frozen=True, slots=True)
 class Leaderboard:
     """A board with everything that it rests on. `rows` are best first."""
 
@@ -101,6 +119,7 @@ class Leaderboard:
     columns: Votes = field(repr=False)
     voter_keys: np.ndarray[Any, np.dtype[np.int64]] = field(repr=False)
     """What stands for each voter of `columns` in the database."""
+    left_out: LeftOut
 
     def compare(self, a: str, b: str) -> Contrast:
         """The difference of two entrants with its own interval; KeyError if one is not on the board."""
@@ -122,7 +141,19 @@ def leaderboard(connection: Connection, board: Board | None = None, start: Fit |
     kind = VoterKind.JUDGE if board.judges else VoterKind.HUMAN
     raw = facts(connection, simulated=board.simulated, kind=kind, mode=board.mode, category=board.category)
     votes, keys = _read(raw, everybody, board)
-    return rate(votes, board, everybody, start, voter_keys=keys)
+    return rate(votes, board, everybody, start, voter_keys=keys, left_out=left_out(connection, board, everybody))
+
+
+def left_out(
+    connection: Connection, board: Board, everybody: Sequence[Contender], prompt_id: str | None = None
+) -> LeftOut:
+    """What of a board's votes does not rate, and why; of one prompt only if it is given."""
+    kind = VoterKind.JUDGE if board.judges else VoterKind.HUMAN
+    wanted = Wanted(board.simulated, kind, board.mode, board.category, prompt_id)
+    apart = facts_set_apart(connection, wanted)
+    counted = {reason: len(columns(raw, everybody, board)) for reason, raw in apart.items()}
+    most_first = sorted(((n, reason) for reason, n in counted.items() if n), key=lambda item: (-item[0], item[1]))
+    return LeftOut({reason: n for n, reason in most_first}, check_votes(connection, wanted))
 
 
 def columns(raw: bytes, everybody: Sequence[Contender], board: Board) -> Votes:
@@ -171,6 +202,7 @@ def rate(
     start: Fit | None = None,
     towards: dict[str, float] | None = None,
     voter_keys: np.ndarray[Any, np.dtype[np.int64]] | None = None,
+    left_out: LeftOut | None = None,
 ) -> Leaderboard:
     """Fit, intervals, tiers and everything that is to be said with them.
 
@@ -185,7 +217,8 @@ def rate(
         fitted = fit(inside.counts(), Model(prior_sd_elo=PROMPT_SD_ELO), start, centre)
     settled = _settled(inside)
     precise = precision(fitted, inside, settled)
-    n = len(inside.contenders)
+    n, left_out = len(inside.contenders), left_out or LeftOut()
+    said = (left_out.sentence,) if left_out.sentence else ()
     enough = len(inside) >= LEAST_FOR_DESIGN_EFFECT and precise.freedom > 1
     design = precise.design_effect(n) if n and enough else float("nan")
     side_se = float(np.sqrt(precise.covariance[n, n]))
@@ -200,11 +233,12 @@ def rate(
         side_elo=fitted.side * ELO_PER_LOGIT if len(votes) else None,
         side_half_width_elo=precise.t() * side_se * ELO_PER_LOGIT if precise.freedom else None,
         components=linked.components,
-        warnings=warnings_of(inside, precise, linked, design),
+        warnings=(*warnings_of(inside, precise, linked, design), *said),
         fitted=fitted,
         precise=precise,
         columns=inside,
         voter_keys=np.zeros(0, np.int64) if voter_keys is None else voter_keys,
+        left_out=left_out,
     )
 
 
@@ -281,6 +315,8 @@ def as_json(board: Leaderboard) -> dict[str, Any]:
         "side_half_width_elo": board.side_half_width_elo,
         "components": board.components,
         "warnings": list(board.warnings),
+        "set_apart": dict(board.left_out.set_apart),
+        "check_votes": board.left_out.check_votes,
         "anchor_elo": ANCHOR_ELO,
         "rows": [asdict(row) for row in board.rows],
     }

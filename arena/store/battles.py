@@ -114,7 +114,7 @@ def standing(connection: Connection, token_sha256: str) -> Standing | None:
     )
     if row is None:
         return None
-    battle = _battle(dict(row))
+    battle = battle_of(dict(row))
     vote = None
     if row["vote_id"] is not None:
         vote = Vote(
@@ -128,7 +128,8 @@ def standing(connection: Connection, token_sha256: str) -> Standing | None:
     return Standing(battle, vote)
 
 
-def _battle(row: Mapping[str, Any]) -> Battle:
+def battle_of(row: Mapping[str, Any]) -> Battle:
+    """A battle from its row."""
     cell = Cell(
         key=row["cell"],
         prompt_id=row["prompt_id"],
@@ -163,8 +164,10 @@ def _battle(row: Mapping[str, Any]) -> Battle:
     )
 
 
-def write_vote(connection: Connection, battle: Battle, vote: Vote, kind: VoterKind) -> bool:
-    """Store a vote; False if its battle has one already, which no number of racing clicks can change."""
+def write_vote(
+    connection: Connection, battle: Battle, vote: Vote, kind: VoterKind, quarantine: str | None = None
+) -> bool:
+    """Store a vote, set apart if there is a reason; False if its battle has one already, whatever races with it."""
     facts = FACTS.pack(
         battle.left.contender,
         battle.right.contender,
@@ -179,6 +182,7 @@ def write_vote(connection: Connection, battle: Battle, vote: Vote, kind: VoterKi
         "category": battle.cell.category,
         "simulated": battle.cell.simulated,
         "purpose": battle.purpose,
+        "quarantine": quarantine,
         "facts": facts,
     }
     try:
@@ -198,6 +202,32 @@ def mark_shown(connection: Connection, battle_id: int, at: datetime) -> None:
 def hold_voter(connection: Connection, voter_id: str) -> None:
     """Let no other transaction vote for this voter until this one has ended, so that caps hold."""
     connection.execute(sa.select(VOTER.c.id).where(VOTER.c.id == voter_id).with_for_update())
+
+
+def hold_network(connection: Connection, network: str) -> None:
+    """Let no other transaction vote from this network until this one has ended; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key_of(f"network/{network}"))))
+
+
+def is_taken(connection: Connection, battle: Battle) -> bool:
+    """Whether this voter has been shown, or has open in another window, the same pair for the same purpose.
+
+    A pair that was loaded, never shown, and has expired has been seen by nobody.
+    """
+    low, high = sorted((battle.left.contender, battle.right.contender))
+    pair = sa.or_(
+        *((BATTLE.c.left_contender == a) & (BATTLE.c.right_contender == b) for a, b in ((low, high), (high, low)))
+    )
+    query = sa.select(BATTLE.c.id).where(
+        BATTLE.c.voter_id == battle.voter_id,
+        BATTLE.c.cell == battle.cell.key,
+        pair,
+        BATTLE.c.shown_at.is_not(None) | (BATTLE.c.expires_at > battle.created_at),
+    )
+    if battle.purpose is Purpose.REPEAT:
+        query = query.where(BATTLE.c.purpose == Purpose.REPEAT)
+    return connection.execute(query).first() is not None
 
 
 def was_voted(connection: Connection, battle_id: int) -> bool:

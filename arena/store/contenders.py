@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
+DEGRADED = "arena/degraded"
+"""Whose images the spoilt ones of gold pairs are: ours, of no provider. It is never rated, listed or drawn to rate."""
+
+
 def newcomers(connection: Connection, now: datetime) -> list[dict[str, Any]]:
     """A row for every endpoint that has delivered an image and is no contender yet; read only, as it looks at much."""
     delivered = (
@@ -62,8 +66,22 @@ def _contender_row(endpoint: Endpoint, simulated: bool, now: datetime) -> dict[s
 
 def contenders(connection: Connection) -> list[Contender]:
     """Every contender, retired ones too, in the order in which they joined."""
-    rows = connection.execute(sa.select(CONTENDER).order_by(CONTENDER.c.id)).mappings()
-    return [Contender.model_validate(dict(row)) for row in rows]
+    query = sa.select(CONTENDER).where(CONTENDER.c.endpoint_id != DEGRADED).order_by(CONTENDER.c.id)
+    return [Contender.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def contender(connection: Connection, contender_id: int) -> Contender:
+    """One contender, be it the one that stands for spoilt images."""
+    row = connection.execute(sa.select(CONTENDER).where(CONTENDER.c.id == contender_id)).mappings().one()
+    return Contender.model_validate(dict(row))
+
+
+def degraded(connection: Connection, now: datetime, *, simulated: bool) -> int:
+    """The id of the contender that stands for spoilt images, made if it is missing."""
+    row = {"endpoint_id": DEGRADED, "simulated": simulated, "provider": "arena", "model": "degraded"}
+    insert_ignore(connection, CONTENDER, [{**row, "family": "degraded", "added_at": now, "retired_at": now}])
+    same = (CONTENDER.c.endpoint_id == DEGRADED) & (CONTENDER.c.simulated == simulated)
+    return int(connection.execute(sa.select(CONTENDER.c.id).where(same)).scalar_one())
 
 
 def retire(connection: Connection, contender_id: int, at: datetime | None) -> None:

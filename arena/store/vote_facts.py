@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -17,6 +18,28 @@ if TYPE_CHECKING:
     from arena.domain.request import Mode
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which votes: of simulated images or of real ones, by people or by judges; None: of every one."""
+
+    simulated: bool
+    kind: VoterKind = VoterKind.HUMAN
+    mode: Mode | None = None
+    category: str | None = None
+    prompt_id: str | None = None
+
+    def of(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        """A query over votes, narrowed to these."""
+        query = query.where(VOTE.c.simulated == self.simulated, VOTE.c.kind == self.kind)
+        if self.mode is not None:
+            query = query.where(VOTE.c.mode == self.mode)
+        if self.category is not None:
+            query = query.where(VOTE.c.category == self.category)
+        if self.prompt_id is not None:
+            query = query.join(BATTLE, BATTLE.c.id == VOTE.c.battle_id).where(BATTLE.c.prompt_id == self.prompt_id)
+        return query
+
+
 def facts(
     connection: Connection,
     *,
@@ -30,12 +53,7 @@ def facts(
     Left out are votes that were taken back, that are in quarantine, that skipped, and those on pairs that only check
     the voter.
     """
-    query = _counting(simulated=simulated, kind=kind)
-    if mode is not None:
-        query = query.where(VOTE.c.mode == mode)
-    if category is not None:
-        query = query.where(VOTE.c.category == category)
-    return _joined(connection, query)
+    return _joined(connection, Wanted(simulated, kind, mode, category).of(_counting(simulated=simulated, kind=kind)))
 
 
 def _joined(connection: Connection, query: sa.Select[Any]) -> bytes:
@@ -59,6 +77,29 @@ def _counting(*, simulated: bool, kind: VoterKind) -> sa.Select[Any]:
         VOTE.c.verdict != Verdict.SKIP,
         VOTE.c.purpose == Purpose.RATE,
     )
+
+
+def facts_set_apart(connection: Connection, wanted: Wanted) -> dict[str, bytes]:
+    """The facts of votes that would count if they were not set apart, by reason (its words before a colon)."""
+    query = sa.select(VOTE.c.quarantine, VOTE.c.facts).where(
+        VOTE.c.quarantine.is_not(None),
+        VOTE.c.undone_at.is_(None),
+        VOTE.c.verdict != Verdict.SKIP,
+        VOTE.c.purpose == Purpose.RATE,
+    )
+    found: dict[str, list[bytes]] = {}
+    for reason, packed in connection.execute(wanted.of(query)):
+        found.setdefault(reason.partition(":")[0].strip(), []).append(packed)
+    return {reason: b"".join(pieces) for reason, pieces in found.items()}
+
+
+def check_votes(connection: Connection, wanted: Wanted) -> int:
+    """How many votes were cast on gold and repeated pairs, which rate nobody."""
+    query = sa.select(sa.func.count(VOTE.c.id)).where(
+        VOTE.c.purpose != sa.literal_column(f"'{Purpose.RATE}'"),  # spelt out, so that the index of these is used
+        VOTE.c.undone_at.is_(None),
+    )
+    return int(connection.execute(wanted.of(query)).scalar_one())
 
 
 def competition_facts(connection: Connection, prompt_id: str, *, simulated: bool) -> bytes:

@@ -36,7 +36,9 @@ with guarded():
         st.badge("SIMULATED", icon=":material/science:", color="orange", help=parts.SIMULATED_HELP)
     board = boards.board(chosen(simulated))
     if not board.votes:
-        st.markdown("Nobody has voted on this board yet.")
+        st.markdown("No vote counts on this board yet.")
+        if board.left_out.sentence:
+            st.caption(f":material/info: {fmt.markdown(board.left_out.sentence)}")
         st.page_link("app_pages/vote.py", label="Vote", icon=":material/how_to_vote:")
     else:
         st.caption(

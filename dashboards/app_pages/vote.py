@@ -5,7 +5,7 @@ from typing import Literal
 import streamlit as st
 
 from arena.catalog import Catalog
-from arena.domain.battle import Verdict
+from arena.domain.battle import Purpose, Verdict
 from arena.errors import BallotError
 from arena.settings import Settings
 from arena.units import format_ms, format_usd
@@ -66,6 +66,8 @@ def last_vote() -> None:
         )
         said = {Verdict.LEFT: "better than", Verdict.RIGHT: "worse than"}.get(verdict, fmt.kind(verdict))
         st.caption(f"Your last vote: {left} — {said} — {right}", width="content")
+        if receipt.battle.purpose is not Purpose.RATE:
+            st.caption("That pair checks attention; it rates nobody.", width="content")
         st.button("Undo", key="undo", shortcut="U", on_click=take_back, icon=":material/undo:", type="tertiary")
 
 

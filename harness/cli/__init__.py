@@ -26,6 +26,7 @@ from harness.cli import (
     demo,
     endpoints,
     export,
+    images,
     local,
     plan,
     prompts,
@@ -56,7 +57,7 @@ runs.cli.command("capacity")(capacity.again)
 runs.cli.command("behaviour")(behaviour.again)
 providers.cli.command("behaviour")(behaviour.behaviour)
 runs.cli.command("compare")(compare.compare)
-for noun in (plan, runs, endpoints, providers, prompts, contenders, votes, db, sim, local):
+for noun in (plan, runs, endpoints, providers, prompts, contenders, images, votes, db, sim, local):
     cli.add_typer(noun.cli)
 
 

@@ -89,18 +89,21 @@ def competitions(
     simulated: Simulated = False,
     as_json: Json = False,
 ) -> None:
-    """List the prompts that have been voted on, or rank the entrants of one."""
-    from arena.reports.competitions import competition, overview
+    """List the prompts that have been voted on, or rank the entrants of one and show where their images are."""
+    from arena.reports.competitions import competition, images, overview
     from arena.reports.leaderboard import as_json as board_json
     from arena.store.engine import open_database
 
-    with open_database(console.settings()).read() as connection:
+    settings = console.settings()
+    with open_database(settings).read() as connection:
         if prompt is not None:
             board = competition(connection, prompt, simulated=simulated)
+            found = images(connection, prompt, settings.images_dir, simulated=simulated)
             if as_json:
-                print_json(board_json(board))
+                print_json({"prompt": prompt, **board_json(board), "images": found})
             else:
                 _print_board(board)
+                _print_images(found)
             return
         rows = overview(connection, simulated=simulated)
     if as_json:
@@ -114,6 +117,14 @@ def competitions(
     for row in rows:
         table.add_row(row["prompt_id"], row["mode"], row["category"], str(row["entrants"]), str(row["votes"]))
     out().print(table)
+
+
+def _print_images(found: list[dict[str, Any]]) -> None:
+    """A line an image, which no terminal cuts in two: a path is there to be copied."""
+    screen = out()
+    for image in found:
+        kept_out = f"  kept out: {image['kept_out']}" if image["kept_out"] else ""
+        screen.print(f"{image['endpoint']}  {image['file']}{kept_out}", soft_wrap=True)
 
 
 def _board(

@@ -1,4 +1,4 @@
-"""`arena votes`: votes in and out, for researchers and for other tools."""
+"""`arena votes`: votes in and out, for researchers and for other tools, and what is known of the voters."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import console
+from harness.cli import console, quarantine
 from harness.cli.console import Json, print_json, say
 from harness.cli.console import out as out_console
 from harness.cli.export import Format
 
 cli = typer.Typer(
-    name="votes", help="Votes as files, in the column names of public preference data.", no_args_is_help=True
+    name="votes", help="Votes as files, who cast them, and which of them are set apart.", no_args_is_help=True
 )
+cli.add_typer(quarantine.cli)
+cli.add_typer(quarantine.gold_cli)
+cli.command("voters")(quarantine.voters)
 
 
 @cli.command("export")

@@ -42,7 +42,8 @@ def served(data_dir: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [str(Path(sys.executable).with_name("arena")), "app", "--headless", "--port", str(port)]
-    environ = {**os.environ, "ARENA_DATA_DIR": str(data_dir)}
+    checks = {"ARENA_VOTE_GOLD_SHARE": "0", "ARENA_VOTE_REPEAT_SHARE": "0"}
+    environ = {**os.environ, "ARENA_DATA_DIR": str(data_dir), **checks}
     process = subprocess.Popen(
         command, env=environ, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

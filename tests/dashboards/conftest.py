@@ -17,6 +17,8 @@ def directory(tmp_path, monkeypatch):
     """An empty data directory that the app looks into, and caches that know nothing of other tests."""
     monkeypatch.setenv("ARENA_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("ARENA_DATABASE_URL", raising=False)
+    for share in ("GOLD", "REPEAT"):  # a test that wants pairs that check the voter says so
+        monkeypatch.setenv(f"ARENA_VOTE_{share}_SHARE", "0")
     yield tmp_path
     st.cache_data.clear()
     st.cache_resource.clear()

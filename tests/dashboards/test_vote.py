@@ -8,6 +8,8 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
+from arena.battles import check_pairs
+from arena.domain.battle import Purpose
 from arena.settings import Settings
 from arena.store.battles import BATTLE, VOTE
 from arena.store.engine import open_database
@@ -109,3 +111,19 @@ def test_an_empty_directory_names_the_command_that_fills_it(directory, open_page
 
 def wait():
     time.sleep(0.75)  # the least time that a voter must have looked
+
+
+def test_a_pair_that_checks_the_voter_looks_like_any_other_and_rates_nobody(arena, open_page, monkeypatch):
+    monkeypatch.setattr(check_pairs, "purpose", lambda *_: Purpose.GOLD)
+    app = open_page("vote")
+    (battle,) = rows(arena, BATTLE)
+    assert battle["purpose"] == "gold"
+    showing = app.session_state["showing"]
+    assert len(showing.left) == len(showing.right)
+    assert showing.left != showing.right
+    assert not any(word in everything(app) for word in ("degraded", "checks attention"))
+    wait()
+    app.button(key="left" if battle["right_sha256"] is None else "right").click().run()
+    assert "checks attention" in everything(app)
+    assert "arena/degraded" in everything(app)
+    assert "No vote counts on this board yet" in everything(open_page("board"))

@@ -1,6 +1,8 @@
 """Votes from blind ballots to the board in the terminal, and out to files and back without losing a digit."""
 
+import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -63,6 +65,12 @@ def test_the_board_counts_what_counts(voted):
     assert sum(row["votes"] for row in listed) == found["votes"]
     one = voted.json("competitions", listed[0]["prompt_id"], "--simulated")
     assert one["votes"] == listed[0]["votes"]
+    shown = [image for image in one["images"] if image["kept_out"] is None]
+    assert {image["endpoint"] for image in shown} == {"t/quick", "t/pods", "t/slow"}
+    assert len(shown) == 6  # two repetitions, and never the best of them
+    for image in shown:
+        assert hashlib.sha256(Path(image["file"]).read_bytes()).hexdigest() == image["sha256"]
+    assert shown[0]["sha256"] in voted("competitions", listed[0]["prompt_id"], "--simulated").out
     assert "no competition" in voted("competitions", "none", "--simulated", code=2).sentence
 
 

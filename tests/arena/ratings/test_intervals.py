@@ -156,6 +156,37 @@ def test_a_newcomer_and_a_stranger_do_not_widen_the_intervals_of_the_others():
     assert joined.half_widths_elo(9)[8] > 100
 
 
+def with_newcomer(prompts_of_newcomer, count=200):
+    """Eight veterans on a hundred prompts, and a newcomer (the last one) that was seen on few."""
+    _, votes = simulate(8, 8000, prompts=100, voters=200, tie=0.5, seed=13)
+    more = np.arange(count)
+    extra = (np.full(count, 8), more % 8, more % 3, prompts_of_newcomer[more % len(prompts_of_newcomer)], more % 200)
+    old = (votes.left, votes.right, votes.result, votes.prompt, votes.voter)
+    joined = Votes((*votes.contenders, "newcomer"), *(np.concatenate(c) for c in zip(old, extra, strict=True)))
+    fitted = fit(joined.counts())
+    return fitted, precision(fitted, joined, np.arange(9) < 8)
+
+
+def test_a_newcomer_has_the_freedom_of_its_own_prompts():
+    fitted, few = with_newcomer(np.arange(4))
+    _, many = with_newcomer(np.arange(100))
+    assert few.freedoms[8] == pytest.approx(3)
+    assert many.freedoms[8] > 60
+    assert (few.freedoms[:8] > 60).all()
+    assert few.half_widths_elo(9)[8] > 1.5 * many.half_widths_elo(9)[8]
+    assert few.half_widths_elo(9)[:8] == pytest.approx(many.half_widths_elo(9)[:8], rel=0.2)
+    against, among = contrast(fitted, few, 8, 0), contrast(fitted, few, 1, 0)
+    assert against.high_elo - against.low_elo > among.high_elo - among.low_elo
+
+
+def test_a_newcomer_on_a_single_prompt_has_no_interval_on_a_board_of_many():
+    fitted, found = with_newcomer(np.array([5]), 2000)
+    assert found.freedoms[8] == 0
+    assert found.half_widths_elo(9)[8] == np.inf
+    assert not contrast(fitted, found, 8, 0).decided
+    assert not better(fitted, found)[:, 8].any()
+
+
 def test_only_ties_are_not_known_to_the_last_digit():
     rows = [("a", "b", Result.TIE, f"p{i % 20}", f"v{i % 30}") for i in range(200)]
     votes = Votes.of(rows)
