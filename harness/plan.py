@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from PIL import Image
 
 from arena.domain.plan import Phase, Plan, Trial
-from arena.domain.request import GenerationRequest, Mode, PixelSize, SourceImage
+from arena.domain.request import GenerationRequest, ImageFormat, Mode, PixelSize, SourceImage
 from arena.errors import BudgetError, ConfigError, MissingKeyError
 from arena.metrics.sequential import FIRST_LOOK
 from arena.units import NS_PER_S, format_usd
@@ -230,6 +230,12 @@ def _longest_s(prepared: Prepared, endpoint_id: str, todo: Sequence[Trial]) -> f
     paced_s = 0.0 if per_minute is None else 60 / per_minute * (len(mine) - 1)
     deadline_s = timeout_s(prepared.plan, endpoint)
     return max(rounds * deadline_s, paced_s + deadline_s, last_due_s + deadline_s)
+
+
+def answer_bytes(plan: Plan) -> int:
+    """About how long an answer with its images in base64 is; a guess, by which memory is made ready."""
+    per_pixel = 2.2 if plan.request.format is ImageFormat.PNG else 0.5
+    return round(plan.request.pixel_size.pixels * plan.request.n * per_pixel)
 
 
 def keeps_images(plan: Plan, trial: Trial) -> bool:

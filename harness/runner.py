@@ -27,9 +27,10 @@ from arena.errors import RunBusyError
 from arena.store import runs
 from arena.store.attempts import Intent, write_intents
 from arena.units import NS_PER_MS, ms_from_ns, nano_usd
+from harness.collector import quiet_collector
 from harness.engine import Delivery, Engine
 from harness.limits import RateLimit, Slots, shared_by_account
-from harness.plan import Prepared, Target, in_flight, keeps_images, timeout_s
+from harness.plan import Prepared, Target, answer_bytes, in_flight, keeps_images, timeout_s
 from harness.providers.base import Job
 from harness.receiver import Receiver, Returned
 from harness.transport import Transport
@@ -100,8 +101,11 @@ class Runner:
 
     async def execute(self) -> RunStatus:
         """Fire everything; returns how it ended. Raises the first error of ours, after all that could be stored was."""
-        with self._receiver.decoding():
-            return await self._execute([self._lane(target) for target in self._prepared.targets.values()])
+        lanes = [self._lane(target) for target in self._prepared.targets.values()]
+        busy = sum(min(lane.width, len(self._trials)) for lane in lanes)
+        self._transport.expect(min(busy, len(self._trials)), answer_bytes(self._prepared.plan))
+        with self._receiver.decoding(), quiet_collector():
+            return await self._execute(lanes)
 
     async def _execute(self, lanes: Sequence[_Lane]) -> RunStatus:
         async with anyio.create_task_group() as outer:

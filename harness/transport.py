@@ -79,6 +79,11 @@ class Transport:
         self.max_body_bytes = max_body_bytes
         self._dialer = Dialer(clock.now_ns, ssl.create_default_context())
 
+    def expect(self, count: int, size_bytes: int) -> None:
+        """Have memory at hand for so many answers of about this size at a time; a wrong guess costs only memory."""
+        if size_bytes > LARGE_BYTES:
+            self._dialer.buffers.reserve(count, min(size_bytes, self.max_body_bytes))
+
     def connection(self) -> Connection:
         """A new connection slot."""
         return Connection(SlotTransport(self._dialer, self.clock.now_ns), self)

@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 import httpx
 
+from harness.net.buffers import Buffers
 from harness.net.http1 import SCRATCH_BYTES, Http1
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Dialer:
     def __init__(self, now_ns: Callable[[], int], tls: ssl.SSLContext) -> None:
         self._now_ns, self._tls = now_ns, tls
         self._lookups = anyio.CapacityLimiter(LOOKUPS_AT_ONCE)
-        self._scratch = memoryview(bytearray(SCRATCH_BYTES))
+        self._scratch, self.buffers = memoryview(bytearray(SCRATCH_BYTES)), Buffers()
 
     async def dial(self, url: httpx.URL, marks: Marks) -> Http1:
         """A connection to the host of an address. Raises httpx.ConnectError, httpx.ConnectTimeout or ssl.SSLError."""
@@ -61,7 +62,7 @@ class Dialer:
         tls = self._tls if scheme == "https" else None
         try:
             _, protocol = await loop.create_connection(
-                lambda: Http1(self._now_ns, self._scratch),
+                lambda: Http1(self._now_ns, self._scratch, self.buffers),
                 sock=connected,
                 ssl=tls,
                 server_hostname=host if tls else None,

@@ -19,6 +19,8 @@ from harness.net.marks import Marks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.net.buffers import Buffers
+
 SCRATCH_BYTES = 64 * 1024
 MAX_HEAD_BYTES = 256 * 1024
 
@@ -39,8 +41,8 @@ class Head:
 class Http1(asyncio.BufferedProtocol):
     """Made by a dialer. `scratch` may be shared by all connections of an event loop: it is used within one callback."""
 
-    def __init__(self, now_ns: Callable[[], int], scratch: memoryview) -> None:
-        self._now_ns, self._scratch = now_ns, scratch
+    def __init__(self, now_ns: Callable[[], int], scratch: memoryview, buffers: Buffers) -> None:
+        self._now_ns, self._scratch, self._buffers = now_ns, scratch, buffers
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._marks = Marks(0)
@@ -105,7 +107,8 @@ class Http1(asyncio.BufferedProtocol):
         """The whole body."""
         while not self._done:
             await self._wait()
-        return self._body
+        body, self._body = self._body, bytearray()  # from now on it is the caller's alone
+        return body
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""
@@ -241,7 +244,7 @@ class Http1(asyncio.BufferedProtocol):
             self._fail(TooLargeError(f"the answer is larger than {self._limit} bytes"))
             return
         self._whole = int(told[0])
-        self._body = bytearray(self._whole)
+        self._body = self._buffers.take(self._whole)
 
     def _grown(self, nbytes: int) -> None:
         self._filled += nbytes

@@ -38,6 +38,11 @@ class Cell:
     keep: float = 1.0
 
     @property
+    def warmup(self) -> int:
+        """Requests before those that count: they open the connections, all at once."""
+        return self.in_flight
+
+    @property
     def size(self) -> str:
         """What is asked for."""
         return "64x64" if self.body == "tiny" else "1024x1024"
@@ -47,11 +52,13 @@ CELLS = (
     Cell(REALISTIC, "inline", 1, 30),
     Cell(REALISTIC, "inline", 16, 400),
     Cell(REALISTIC, "inline", 64, 1500),
-    Cell(REALISTIC, "inline", 256, 4000),
+    Cell(REALISTIC, "inline", 256, 4000, keep=0.1),
     Cell(REALISTIC, "url", 64, 1500),
     Cell(STRESS, "inline", 16, 1500),
     Cell(STRESS, "inline", 64, 3000),
-    Cell("fixed:5", "tiny", 64, 8000),
+    Cell(STRESS, "inline", 64, 3000, keep=0.01),
+    Cell("fixed:5", "tiny", 64, 8000, keep=0.01),
+    Cell("fixed:5", "tiny", 256, 8000, keep=0.01),
 )
 QUICK = (CELLS[1], CELLS[2], CELLS[6])
 
@@ -84,12 +91,12 @@ def truth_of(port: int) -> dict[str, Any]:
 def ours(cell: Cell) -> dict[str, float]:
     """Arena's line."""
     with truth_server(cell) as port:
-        wanted = {"port": port, "size": cell.size, **asdict(cell)}
+        wanted = {"port": port, "size": cell.size, "warmup": cell.warmup, **asdict(cell)}
         done = subprocess.run(
             [sys.executable, HERE / "ours.py", json.dumps(wanted)], stdout=subprocess.PIPE, text=True, check=True
         )
         told, truth = json.loads(done.stdout), truth_of(port)
-    delays_ms = np.array(truth["delays_ns"]) / 1e6
+    delays_ms = np.array(truth["delays_ns"][cell.warmup :]) / 1e6
     found = errors(np.array(told["time_to_image_ms"]), delays_ms) if told["time_to_image_ms"] else {}
     ttfb = np.array(told["ttfb_ms"])
     return {
@@ -109,10 +116,10 @@ def raw(cell: Cell) -> dict[str, float]:
 
     with truth_server(cell) as port:
         begun_s, cpu_s = time.perf_counter(), time.process_time()
-        latencies = asyncio.run(measure(port, cell.in_flight, cell.requests))
+        latencies = asyncio.run(measure(port, cell.in_flight, cell.warmup, cell.requests))
         wall_s, cpu_s = time.perf_counter() - begun_s, time.process_time() - cpu_s
         truth = truth_of(port)
-    found = errors(np.array(latencies) / 1e6, np.array(truth["delays_ns"]) / 1e6)
+    found = errors(np.array(latencies) / 1e6, np.array(truth["delays_ns"][cell.warmup :]) / 1e6)
     return {**found, "per_s": cell.requests / wall_s, "cpu_ms": cpu_s / cell.requests * 1000}
 
 

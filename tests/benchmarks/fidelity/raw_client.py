@@ -47,19 +47,26 @@ class Reader(asyncio.BufferedProtocol):
         return time.perf_counter_ns() - sent_ns
 
 
-async def measure(port: int, in_flight: int, requests: int) -> list[int]:
-    """Latencies in nanoseconds of a closed loop."""
+async def measure(port: int, in_flight: int, warmup: int, requests: int) -> list[int]:
+    """Latencies in nanoseconds of a closed loop, after a warm-up that has come to its end."""
     loop = asyncio.get_running_loop()
-    latencies: list[int] = []
-    left = requests
+    readers = [(await loop.create_connection(Reader, "127.0.0.1", port))[1] for _ in range(in_flight)]
 
-    async def worker() -> None:
-        nonlocal left
-        _, reader = await loop.create_connection(Reader, "127.0.0.1", port)
-        while left > 0:
-            left -= 1
-            latencies.append(await reader.request(port))
+    async def fire(count: int) -> list[int]:
+        latencies: list[int] = []
+        left = count
+
+        async def work(reader: Reader) -> None:
+            nonlocal left
+            while left > 0:
+                left -= 1
+                latencies.append(await reader.request(port))
+
+        await asyncio.gather(*(work(reader) for reader in readers))
+        return latencies
+
+    await fire(warmup)
+    latencies = await fire(requests)
+    for reader in readers:
         reader.transport.close()
-
-    await asyncio.gather(*(worker() for _ in range(in_flight)))
     return latencies
