@@ -16,6 +16,9 @@ class Budget:
 
     async def reserve(self, amount_nano_usd: int) -> bool:
         """Set the worst case of a call aside. False when it does not fit even after all under way has settled."""
+        if self._limit is None:
+            self._reserved += amount_nano_usd
+            return True
         async with self._changed:
             while not self._fits(amount_nano_usd):
                 if self._reserved == 0:
@@ -26,10 +29,11 @@ class Budget:
 
     async def settle(self, reserved_nano_usd: int, actual_nano_usd: int) -> None:
         """Replace a reservation by what the call really cost, or may have cost."""
-        async with self._changed:
-            self._reserved -= reserved_nano_usd
-            self.spent_nano_usd += actual_nano_usd
-            self._changed.notify_all()
+        self._reserved -= reserved_nano_usd
+        self.spent_nano_usd += actual_nano_usd
+        if self._limit is not None:
+            async with self._changed:
+                self._changed.notify_all()
 
     def _fits(self, amount: int) -> bool:
         return self._limit is None or self.spent_nano_usd + self._reserved + amount <= self._limit

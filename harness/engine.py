@@ -154,7 +154,10 @@ class Engine:
             answer = excised.restore(provider.parse(job, replace(exchange, body=excised.skeleton)), exchange.body)
             if answer is not None:
                 return answer
-        return await anyio.to_thread.run_sync(provider.parse, job, exchange, limiter=self._parsers)
+        parsed: Answer
+        with anyio.CancelScope(shield=True):
+            parsed = await anyio.to_thread.run_sync(provider.parse, job, exchange, limiter=self._parsers)
+        return parsed
 
 
 @dataclass(slots=True)
@@ -267,8 +270,7 @@ class _Steps:
 
     async def _parse(self, answered: Answered) -> Answer:
         begun_ns = self.engine.now_ns()
-        with anyio.CancelScope(shield=True):
-            answer = await self.engine.parse(self.provider, self.job, answered.exchange)
+        answer = await self.engine.parse(self.provider, self.job, answered.exchange)
         if self.deadline is not None:  # reading an answer takes our time, not the provider's
             self.deadline.deadline += (self.engine.now_ns() - begun_ns) / NS_PER_S
         self.request_id = answer.request_id or self.request_id

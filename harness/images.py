@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import io
+import re
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -27,6 +28,7 @@ PIECE_BYTES = 96 * 1024
 START_BYTES, END_BYTES, JPEG_END_WITHIN = 48 * 1024, 768, 64
 STARTS_AT, ENDS_AT = slice(0, START_BYTES // 3 * 4), slice(-END_BYTES // 3 * 4, None)
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_WHITE_SPACE = re.compile(rb"[\x00-\x20]")
 PNG_SIGNATURE, PNG_END = b"\x89PNG\r\n\x1a\n", b"\x00\x00\x00\x00IEND\xaeB`\x82"
 FORMATS = ("PNG", "JPEG", "WEBP")
 
@@ -81,7 +83,7 @@ def image_pieces(payload: InlineImage | bytes | bytearray) -> Iterator[Piece]:
 
 def _is_wrapped(text: bytes | memoryview) -> bool:
     """Whether there is white space in it, judged by its first line and its end."""
-    return any(byte <= 0x20 for byte in bytes(text[:1100])) or any(byte <= 0x20 for byte in bytes(text[-4:]))
+    return _WHITE_SPACE.search(bytes(text[:1100]) + bytes(text[-4:])) is not None
 
 
 def inspect(data: bytes) -> ImageFacts:

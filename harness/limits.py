@@ -34,10 +34,10 @@ class Slots:
 
     async def take(self) -> Connection:
         """A connection that nobody else uses until it is given back; while all are out, first come is first served."""
-        await self._limiter.acquire()
+        await _acquired(self._limiter)
         if self._account is not None:
             try:
-                await self._account.acquire()
+                await _acquired(self._account)
             except BaseException:
                 self._limiter.release()
                 raise
@@ -59,6 +59,14 @@ class Slots:
         connection = self._transport.connection()
         self._all.append(connection)
         return connection
+
+
+async def _acquired(semaphore: anyio.Semaphore) -> None:
+    """What is free is taken at once, without a turn of the event loop."""
+    try:
+        semaphore.acquire_nowait()
+    except anyio.WouldBlock:
+        await semaphore.acquire()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,9 +61,10 @@ class Prepared:
 
     def worst_case_usd(self, trial: Trial) -> Decimal | None:
         """What a trial costs at most by the price book, or None where no price is known."""
-        target, request = self.targets[trial.endpoint_id], self.request(trial)
+        target = self.targets[trial.endpoint_id]
         if target.card is None:
             return None
+        request = self.request(trial)
         told = target.provider.sizing(Job(target.endpoint, request)).expected or request.size
         return target.card.cost_usd(request, pixels=[told.pixels] * request.n)
 

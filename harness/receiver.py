@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -25,6 +25,8 @@ from harness.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from anyio.abc import TaskGroup
 
     from arena.domain.artifact import Glimpse
     from arena.domain.plan import Phase
@@ -59,6 +61,10 @@ class Returned:
     keep: bool = True
     """Whether its images are to be decoded and kept."""
 
+    def without_images(self) -> Returned:
+        """The same, once its images are no longer needed: they are what takes memory."""
+        return replace(self, delivery=replace(self.delivery, payloads=()))
+
 
 class Receiver:
     """Verifies and stores, in the order of arrival.
@@ -83,43 +89,61 @@ class Receiver:
 
     async def hand_over(self, returned: Returned) -> None:
         """Take an attempt; waits while too many are unverified. What has come back is not let go of again."""
-        with anyio.CancelScope(shield=True):
-            await self._in.send(returned)
+        try:
+            self._in.send_nowait(returned)
+        except anyio.WouldBlock:
+            with anyio.CancelScope(shield=True):
+                await self._in.send(returned)
 
     async def close(self) -> None:
         """No further attempt will come."""
         await self._in.aclose()
 
     async def work(self) -> None:
-        """Verify until closed and empty."""
-        async with self._out, anyio.create_task_group() as workers:
+        """Verify until closed and empty, and until everything is stored."""
+        async with anyio.create_task_group() as storing, self._out, anyio.create_task_group() as workers:
             for _ in range(VERIFIERS):
-                workers.start_soon(self._work_one)
+                workers.start_soon(self._work_one, storing)
 
     def decoding(self) -> Decoder:
         """The processes that decode; to be entered around the run."""
         return self._decoder
 
-    async def written(self, many: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
+    async def written(
+        self, many: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item, *, can_wait: bool = False
+    ) -> T:
         """The result of a write, once it is committed; a write that is queued is not given up."""
-        waiting = asyncio.wrap_future(self._recorder.submit_to(many, item))
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait([waiting])
-        return waiting.result()
+        waiting = self._recorder.written(many, item, can_wait=can_wait)
+        try:
+            return await asyncio.shield(waiting)
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([waiting])
+            raise
 
-    async def _work_one(self) -> None:
+    async def _work_one(self, storing: TaskGroup) -> None:
         async with self._out.clone() as arriving:
             async for item in arriving:
                 try:
-                    await self._store(item)
+                    outcome = await self._outcome(item)
                 except Exception as error:  # noqa: BLE001 - raised at the end; the others must still be stored
-                    self._on_error(error)
-                    await self._budget.settle(item.reserved_nano_usd, item.reserved_nano_usd)
+                    await self._not_stored(item, error)
+                else:
+                    storing.start_soon(self._store, item.without_images(), outcome)
 
-    async def _store(self, item: Returned) -> None:
-        outcome = await self._outcome(item)
+    async def _store(self, item: Returned, outcome: Outcome) -> None:
         try:
-            await self.written(attempts.write_outcomes, attempts.Ended(item.attempt_id, outcome))
+            await self._write(item, outcome)
+        except Exception as error:  # noqa: BLE001 - as above
+            await self._not_stored(item, error)
+
+    async def _not_stored(self, item: Returned, error: Exception) -> None:
+        self._on_error(error)
+        await self._budget.settle(item.reserved_nano_usd, item.reserved_nano_usd)
+
+    async def _write(self, item: Returned, outcome: Outcome) -> None:
+        try:
+            await self.written(attempts.write_outcomes, attempts.Ended(item.attempt_id, outcome), can_wait=True)
         except StoreError:
             raise
         except Exception:  # something in it that the database cannot hold

@@ -11,6 +11,7 @@ import json
 import ssl
 import zlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx
@@ -148,7 +149,7 @@ class Connection:
             fields = [(name, (None, value)) for name, value in call.body.fields]
             content["files"] = [*fields, *((f.part, (f.file_name, f.data, f.media_type)) for f in call.body.files)]
         told = {"marks": marks, "max_body_bytes": self._transport.max_body_bytes}
-        request = httpx.Request(call.method, call.url, headers=headers, extensions=told, **content)
+        request = httpx.Request(call.method, _parsed(call.url), headers=headers, extensions=told, **content)
         if not request.url.host or request.url.scheme not in {"http", "https"}:
             raise httpx.InvalidURL(f"{call.purpose} has no http(s) address")
         request.read()  # a form is put together now, not while the clock runs
@@ -160,6 +161,12 @@ class Connection:
         message = clean_message(str(error) or type(error).__name__)
         failure = Failure(kind=failure_kind(error), message=message, http_status=progress.status)
         return Broken(failure, progress.marks, _record(call, progress, origin_ns))
+
+
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> httpx.URL:
+    """An endpoint's address is the same for every call."""
+    return httpx.URL(url)
 
 
 async def _read(response: httpx.Response, progress: _Progress) -> bytes | bytearray:

@@ -1,15 +1,18 @@
 """The single writer: one thread, one connection, one transaction for whatever has queued up meanwhile.
 
 Who calls it: the runner, from the event loop, for intents and outcomes. A returned future resolves once the write is
-committed, so awaiting it is what makes "durable before acknowledged" true. There is no artificial delay: a lone write
-is committed at once, and under load the time of one commit gathers the next batch.
+committed, so awaiting it is what makes "durable before acknowledged" true. What somebody waits for is committed at
+once, and under load the time of one commit gathers the next batch.
 """
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
+import time
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,13 +27,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Item = TypeVar("Item")
 BATCH_LIMIT = 500
+PATIENCE_S = 0.05
+"""How long a write that can wait does so for company; a crash loses no more than that of what is finished."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Write:
     many: Callable[[Connection, Sequence[Any]], Sequence[Any]]
     item: Any
-    done: Future[Any]
+    done: Future[Any] | asyncio.Future[Any]
+    can_wait: bool
+
+    def begins(self) -> bool:
+        """Whether it is still wanted."""
+        return not isinstance(self.done, Future) or self.done.set_running_or_notify_cancel()
 
 
 def _one_by_one(connection: Connection, writes: Sequence[Callable[[Connection], T]]) -> list[T]:
@@ -63,17 +73,31 @@ class Recorder:
         """Queue one write; the future holds its result once it is committed, or what made it fail."""
         return self.submit_to(_one_by_one, apply)
 
-    def submit_to(self, many: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> Future[T]:
+    def submit_to(
+        self, many: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item, *, can_wait: bool = False
+    ) -> Future[T]:
         """Queue one item for a function that writes many at once; as `submit`, its own result.
 
-        Everything that has queued up for the same function is handed to it together.
+        Everything that has queued up for the same function is handed to it together. What `can_wait` is committed with
+        the next write that cannot, or after a moment.
         """
         done: Future[T] = Future()
+        self._put(_Write(many, item, done, can_wait))
+        return done
+
+    def written(
+        self, many: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item, *, can_wait: bool = False
+    ) -> asyncio.Future[T]:
+        """As `submit_to`, for a coroutine: the event loop is told of a whole batch at once."""
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._put(_Write(many, item, done, can_wait))
+        return done
+
+    def _put(self, write: _Write) -> None:
         with self._closing:
             if self._closed:
                 raise StoreError("the recorder is closed; this write came after the end of its run")
-            self._queue.put(_Write(many, item, done))
-        return done
+            self._queue.put(write)
 
     def _work(self) -> None:
         while True:
@@ -85,14 +109,15 @@ class Recorder:
 
     def _next_batch(self) -> tuple[list[_Write], bool]:
         batch: list[_Write] = []
-        item = self._queue.get()
+        item, until_s = self._queue.get(), time.monotonic() + PATIENCE_S
         while item is not None:
-            if item.done.set_running_or_notify_cancel():
+            if item.begins():
                 batch.append(item)
             if len(batch) >= BATCH_LIMIT:
                 return batch, False
+            patient = all(write.can_wait for write in batch)
             try:
-                item = self._queue.get_nowait()
+                item = self._queue.get(timeout=max(0.0, until_s - time.monotonic()) if patient else 0)
             except queue.Empty:
                 return batch, False
         return batch, True
@@ -107,11 +132,41 @@ class Recorder:
                 results = [many(connection, [w.item for w in writes]) for many, writes in kinds.items()]
         except Exception as error:  # noqa: BLE001 - whatever it was belongs to the caller, through its future
             if len(batch) == 1:
-                batch[0].done.set_exception(error)
+                _settle([(batch[0], None, error)])
                 return
             for write in batch:
                 self._commit([write])
             return
-        for writes, came in zip(kinds.values(), results, strict=True):
-            for write, result in zip(writes, came, strict=True):
-                write.done.set_result(result)
+        _settle(
+            [
+                (write, result, None)
+                for writes, came in zip(kinds.values(), results, strict=True)
+                for write, result in zip(writes, came, strict=True)
+            ]
+        )
+
+
+_End = tuple[_Write, Any, Exception | None]
+
+
+def _settle(ends: Sequence[_End]) -> None:
+    """Tell whoever waits; each event loop once, for all that is its own."""
+    loops: dict[asyncio.AbstractEventLoop, list[_End]] = {}
+    for end in ends:
+        if isinstance(end[0].done, Future):
+            _tell([end])
+        else:
+            loops.setdefault(end[0].done.get_loop(), []).append(end)
+    for loop, theirs in loops.items():
+        with suppress(RuntimeError):  # closed meanwhile: nobody waits there any more
+            loop.call_soon_threadsafe(_tell, theirs)
+
+
+def _tell(ends: Sequence[_End]) -> None:
+    for write, result, error in ends:
+        if write.done.done():  # the coroutine was cancelled; what it asked for is written all the same
+            continue
+        if error is not None:
+            write.done.set_exception(error)
+        else:
+            write.done.set_result(result)

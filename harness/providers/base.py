@@ -10,10 +10,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from functools import wraps
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
 
     from pydantic import JsonValue, SecretStr
@@ -147,6 +148,10 @@ class Job:
     key: SecretStr | None = None
 
 
+P = TypeVar("P")
+MOST_REMEMBERED = 256
+
+
 class How(StrEnum):
     """What becomes of a requested field on the way to a provider.
 
@@ -234,6 +239,26 @@ class Probed:
 
     may_use: bool | None
     says: str
+
+
+def once_per_endpoint(
+    method: Callable[[P, Endpoint], Mapping[str, Support]],
+) -> Callable[[P, Endpoint], Mapping[str, Support]]:
+    """Remembers what a method of an adapter said of an endpoint. Endpoints never change, and are asked for every trial."""
+    known: dict[tuple[int, int], tuple[P, Endpoint, Mapping[str, Support]]] = {}
+
+    @wraps(method)
+    def remembered(self: P, endpoint: Endpoint) -> Mapping[str, Support]:
+        found = known.get((id(self), id(endpoint)))
+        if found is not None and found[0] is self and found[1] is endpoint:
+            return found[2]
+        if len(known) >= MOST_REMEMBERED:
+            known.clear()
+        table = method(self, endpoint)
+        known[id(self), id(endpoint)] = self, endpoint, table
+        return table
+
+    return remembered
 
 
 class Provider(ABC):

@@ -36,6 +36,7 @@ from harness.providers.base import (
     Rejected,
     Support,
     WireCall,
+    once_per_endpoint,
 )
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class OpenAIImages(Provider):
     """The name of the part of a multipart body that holds the only input image."""
     request_id_header: ClassVar[str] = "x-request-id"
 
+    @once_per_endpoint
     def parameters(self, endpoint: Endpoint) -> Mapping[str, Support]:
         """From `options.fields` over the protocol's own."""
         named = {
