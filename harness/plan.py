@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from arena.domain.request import GenerationRequest, ImageFormat, Mode, PixelSize
 from arena.errors import BudgetError, ConfigError, MissingKeyError
 from arena.metrics.sequential import FIRST_LOOK
 from arena.units import NS_PER_S, format_usd
+from harness.pacer import due_times_s
 from harness.providers import provider
 from harness.providers.base import Job, Provider, unsupported
 
@@ -149,12 +151,18 @@ def expand(plan: Plan, cells: Mapping[str, Sequence[Prompt]]) -> Iterator[Trial]
             seq += 1
     due = _due_times(plan, cells)
     distinct = list({p.id: p for prompts in cells.values() for p in prompts}.values())
-    for repetition in range(plan.repetitions):
+    able = {p.id: [e for e, prompts in cells.items() if any(p.id == q.id for q in prompts)] for p in distinct}
+    timed = plan.load.timed
+    for repetition in itertools.count() if timed and plan.load.duration_s else range(plan.repetitions):
+        if timed and not due:
+            return
         for prompt in rng.sample(distinct, len(distinct)):
-            able = [e for e, prompts in cells.items() if any(p.id == prompt.id for p in prompts)]
             seed = trial_seed(plan, prompt, repetition)
-            for endpoint_id in rng.sample(able, len(able)):
-                due_ns = next(due[endpoint_id]) if plan.load.timed else None
+            for endpoint_id in rng.sample(able[prompt.id], len(able[prompt.id])):
+                due_ns = next(due[endpoint_id], None) if endpoint_id in due else None
+                if timed and due_ns is None:
+                    due.pop(endpoint_id, None)  # nothing more is due there
+                    continue
                 yield _trial(seq, endpoint_id, prompt, repetition, Phase.MEASURE, seed, due_ns)
                 seq += 1
 
@@ -190,18 +198,13 @@ def trial_seed(plan: Plan, prompt: Prompt, repetition: int, salt: str = "") -> i
 
 
 def _due_times(plan: Plan, cells: Mapping[str, Sequence[Prompt]]) -> dict[str, Iterator[int]]:
-    """Due times per endpoint, drawn once from the plan's seed and never re-anchored."""
+    """Due times per endpoint, drawn once from the plan's seed and never re-anchored; none under a closed load."""
+    if not plan.load.timed:
+        return {}
 
     def times(endpoint_id: str, offset: float) -> Iterator[int]:
         rng = random.Random(f"{plan.seed}/due/{endpoint_id}")
-        rate = plan.load.rate_per_s or 1.0
-        at_s = 0.0 if plan.load.kind == "poisson" else offset / rate
-        while True:
-            if plan.load.kind == "poisson":
-                at_s += rng.expovariate(rate)
-            yield round(at_s * NS_PER_S)
-            if plan.load.kind == "constant":
-                at_s += 1 / rate
+        return (round(at_s * NS_PER_S) for at_s in due_times_s(plan.load, rng, offset))
 
     # Endpoints at a constant rate start staggered, or all of them would fire in the same millisecond.
     return {e: times(e, index / len(cells)) for index, e in enumerate(cells)}
@@ -249,7 +252,8 @@ def keeps_images(plan: Plan, trial: Trial) -> bool:
 
 def in_flight(plan: Plan, endpoint: Endpoint) -> int:
     """How many requests are open at an endpoint at most: the plan's wish within the endpoint's limit."""
-    return endpoint.limits.max_in_flight if plan.load.timed else min(plan.load.in_flight, endpoint.limits.max_in_flight)
+    limit = endpoint.limits.max_in_flight
+    return limit if plan.load.timed else min(plan.load.most_in_flight, limit)
 
 
 def timeout_s(plan: Plan, endpoint: Endpoint) -> float:

@@ -21,12 +21,15 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from arena.domain.load import LoadProfile
 from arena.domain.plan import Phase
 from arena.domain.run import RunStatus
 from arena.errors import RunBusyError
 from arena.store import runs
 from arena.store.attempts import Intent, write_intents
 from arena.units import NS_PER_MS, ms_from_ns, nano_usd
+from harness.canary import Canary
+from harness.closed_loop import ClosedLoop, Window, blocks
 from harness.collector import quiet_collector
 from harness.engine import Delivery, Engine
 from harness.limits import RateLimit, Slots, shared_by_account
@@ -93,6 +96,7 @@ class Runner:
         self._recorder = recorder
         self._receiver = Receiver(recorder, blobs, budget, progress, self._failed, self._stored)
         self._accounts = shared_by_account((t.endpoint for t in prepared.targets.values()), clock)
+        self.canary = Canary(clock)
         self._stopping = stopping
         self._status, self._stopped = RunStatus.FINISHED, stopping.reached
         self._error: Exception | None = None
@@ -110,6 +114,7 @@ class Runner:
     async def _execute(self, lanes: Sequence[_Lane]) -> RunStatus:
         async with anyio.create_task_group() as outer:
             outer.start_soon(self._heartbeat)
+            outer.start_soon(self.canary.watch)
             async with anyio.create_task_group() as receiving:
                 receiving.start_soon(self._receiver.work)
                 try:
@@ -160,34 +165,48 @@ class Runner:
         try:
             for phase in (Phase.WARMUP, Phase.MEASURE):
                 start_ns = self._clock.now_ns() + INTENT_LEAD_NS - self._first_due_ns(phase)
+                window = Window(self._prepared.plan.load.lead, blocks(self._of(phase)))
                 async with anyio.create_task_group() as firing:
                     self._firing = firing
                     for lane in lanes:
                         lane.trials = self._trials_of(lane, phase)
-                        self._start_lane(firing, lane, phase, start_ns)
+                        self._start_lane(firing, lane, phase, start_ns, window)
         finally:
             with anyio.CancelScope(shield=True):
                 for lane in lanes:
                     await lane.slots.close()
 
+    def _of(self, phase: Phase) -> Iterator[StoredTrial]:
+        return (s for s in self._trials if s.trial.phase is phase)
+
     def _trials_of(self, lane: _Lane, phase: Phase) -> deque[StoredTrial]:
         endpoint_id = lane.target.endpoint.id
-        return deque(s for s in self._trials if s.trial.endpoint_id == endpoint_id and s.trial.phase is phase)
+        return deque(s for s in self._of(phase) if s.trial.endpoint_id == endpoint_id)
 
     def _first_due_ns(self, phase: Phase) -> int:
         """A resumed run goes on where it left off: what is left keeps its spacing and starts now."""
-        return min((s.trial.due_ns or 0 for s in self._trials if s.trial.phase is phase), default=0)
+        return min((s.trial.due_ns or 0 for s in self._of(phase)), default=0)
 
-    def _start_lane(self, firing: TaskGroup, lane: _Lane, phase: Phase, start_ns: int) -> None:
+    def _start_lane(self, firing: TaskGroup, lane: _Lane, phase: Phase, start_ns: int, window: Window) -> None:
         if phase is Phase.MEASURE and self._prepared.plan.load.timed:
             firing.start_soon(self._open_loop, firing, lane, start_ns)
             return
-        for _ in range(min(lane.width, len(lane.trials))):
-            firing.start_soon(self._closed_loop, lane)
+        load = self._prepared.plan.load if phase is Phase.MEASURE else LoadProfile(in_flight=lane.width)
+        loop = ClosedLoop(lane.trials, load, window, self._clock, start_ns)
+        for place in range(min(lane.width, len(lane.trials))):
+            firing.start_soon(self._closed_loop, lane, loop, place)
 
-    async def _closed_loop(self, lane: _Lane) -> None:
-        while lane.trials and not self._stopped:
-            await self._one(lane, lane.trials.popleft(), None)
+    async def _closed_loop(self, lane: _Lane, loop: ClosedLoop, place: int) -> None:
+        while not self._stopped:
+            stored = loop.take(place)
+            if stored is not None:
+                await self._one(lane, stored, None)
+                continue
+            more = False
+            with self._until_stopped():
+                more = await loop.wait(place)
+            if not more:
+                return
 
     async def _open_loop(self, firing: TaskGroup, lane: _Lane, start_ns: int) -> None:
         while lane.trials and not self._stopped:
@@ -219,9 +238,13 @@ class Runner:
             lane.slots.give_back(connection)
         if delivery.reported_cost_usd is not None:
             lane.dearest_nano_usd = max(lane.dearest_nano_usd, nano_usd(delivery.reported_cost_usd))
+        self.canary.seen(lane.target.endpoint.id, delivery)
         keep, seq = keeps_images(self._prepared.plan, stored.trial), stored.trial.seq
         returned = Returned(lane.target, stored.trial.phase, attempt_id, reserved, delivery, seq, keep)
+        begun_ns = self._clock.now_ns()
         await self._receiver.hand_over(returned)
+        if due_ns is None:
+            self.canary.handed_over(self._clock.now_ns() - begun_ns)
 
     async def _admit(self, lane: _Lane, reserved_nano_usd: int) -> Connection | None:
         """A connection once slot, budget and rate allow a request to leave; None if the run is stopped before."""

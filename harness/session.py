@@ -191,6 +191,9 @@ async def execute(
             status = RunStatus.INTERRUPTED
             raise
         finally:
+            fitness = runner.canary.fitness()
+            if fitness is not None:
+                recorder.submit(lambda c: runs.note_fitness(c, session.run.id, fitness))
             ended = recorder.submit(lambda c: runs.end_run(c, session.run.id, session.owner, status))
     ended.result()
     return status

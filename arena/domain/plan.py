@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from arena.domain.base import Value
+from arena.domain.load import LoadProfile as LoadProfile
 from arena.domain.prompt import IDENTIFIER
 from arena.domain.request import Delivery, ImageFormat, Mode, PixelSize, Ratio, Size
 from arena.domain.stop import StopRule
@@ -70,29 +71,6 @@ class RequestTemplate(Value):
         return self.aspect_ratio.size(self.megapixels or 1.0)
 
 
-class LoadProfile(Value):
-    """How requests are issued, at each endpoint separately.
-
-    `closed`: `in_flight` requests are always open, the next leaves when one returns. `constant` and `poisson`: requests
-    leave at `rate_per_s` whatever happens to the earlier ones, at due times that are drawn once from the plan's seed.
-    """
-
-    kind: Literal["closed", "constant", "poisson"] = "closed"
-    in_flight: int = Field(default=2, ge=1, le=4096)
-    rate_per_s: float | None = Field(default=None, gt=0, le=10_000)
-
-    @model_validator(mode="after")
-    def _rate_where_it_means_something(self) -> Self:
-        if (self.kind == "closed") != (self.rate_per_s is None):
-            raise ValueError("`rate_per_s` is needed for a constant or poisson load, and only there")
-        return self
-
-    @property
-    def timed(self) -> bool:
-        """Whether requests have a due time."""
-        return self.kind != "closed"
-
-
 class Plan(Value):
     """What a run does, complete: the same plan, prompts and endpoints give the same trials in the same order.
 
@@ -113,6 +91,12 @@ class Plan(Value):
     keep_images: float = Field(default=1.0, gt=0, le=1)
     timeout_s: float | None = Field(default=None, gt=0, le=3600)
     stop: StopRule | None = None
+
+    @model_validator(mode="after")
+    def _length_said_once(self) -> Self:
+        if self.load.timed and self.load.duration_s is not None and self.repetitions != 1:
+            raise ValueError("how many requests fit into a timed load follows from its rate; leave out `repetitions`")
+        return self
 
     @model_validator(mode="after")
     def _endpoints_named_once(self) -> Self:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, Field
 
 from arena.domain.base import Value
+from arena.domain.fitness import Fitness
 from arena.domain.plan import Plan
 
 SILENT_AFTER = timedelta(seconds=30)
@@ -50,6 +51,8 @@ class Run(Value):
     """Whether any of its endpoints is simulated."""
     heartbeat_at: AwareDatetime | None = None
     """When the process that executes it last gave a sign of life."""
+    fitness: Fitness | None = None
+    """How fit the machine was; None until it has ended, and for runs of older versions."""
 
     def silent(self, now: datetime) -> bool:
         """Whether it is marked as running although nobody has been heard of for a while: its process has died."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from arena.domain.fitness import Fitness
 from arena.domain.plan import Plan
 from arena.domain.prompt import Prompt
 from arena.domain.request import Mode
@@ -87,6 +88,7 @@ def run_from_row(row: Mapping[str, Any]) -> Run:
         environment=Environment.model_validate_json(row["environment_json"]),
         simulated=row["simulated"],
         heartbeat_at=row["heartbeat_at"],
+        fitness=None if row["fitness_json"] is None else Fitness.model_validate_json(row["fitness_json"]),
     )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from arena.domain.fitness import Fitness
     from arena.domain.outcome import Cost
     from arena.domain.prompt import Prompt
     from arena.domain.request import PixelSize
@@ -274,6 +275,11 @@ def _mark_simulated(connection: Connection, run_id: str) -> None:
     )
     theirs = sa.select(TRIAL.c.id).where(TRIAL.c.run_id == run_id, TRIAL.c.endpoint_id.in_(said))
     connection.execute(ATTEMPT.update().where(ATTEMPT.c.trial_id.in_(theirs)).values(simulated=True))
+
+
+def note_fitness(connection: Connection, run_id: str, fitness: Fitness) -> None:
+    """Keep what the canary of a run saw; of a resumed run, what it saw last."""
+    connection.execute(RUN.update().where(RUN.c.id == run_id).values(fitness_json=fitness.model_dump_json()))
 
 
 def set_budget(connection: Connection, run_id: str, budget_nano_usd: int) -> None:

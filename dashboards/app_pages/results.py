@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from arena.metrics.figures import METRICS
+from arena.reports import fitness
 from arena.reports.export import OF_A_RUN, FileFormat
 from arena.reports.summary import EndpointSummary, Verdict, verdicts
 from dashboards import charts, data, parts, tables
@@ -70,6 +71,9 @@ def body(run_id: str, live: bool) -> None:
     if not summaries:
         st.caption("No measured trial has ended yet.")
         return
+    unfit = fitness.headline(data.run(run_id), summaries)
+    if unfit is not None:
+        st.warning(fmt.markdown(fmt.capitalized(unfit)), icon=":material/warning:")
     found = verdicts(summaries)
     if found:
         for column, one in zip(st.columns(len(found), gap="large"), found, strict=True):

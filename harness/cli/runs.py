@@ -111,7 +111,7 @@ def lookup(
 
 def print_run(database: Database, run_id: str, *, as_json: bool, everything: bool = False) -> None:
     """A run's summary on stdout; `everything`: with the figures that are details."""
-    from arena.reports import stopping, summary
+    from arena.reports import fitness, stopping, summary
     from arena.store.queries import outcomes
     from arena.store.runs import get_run
 
@@ -121,15 +121,23 @@ def print_run(database: Database, run_id: str, *, as_json: bool, everything: boo
         stopped = stopping.stopping(connection, run, rows)
     summaries = summary.summarize(rows)
     if as_json:
-        of_run = _run_json(run) | {"stop": stopping.as_json(run, stopped)}
+        of_run = _run_json(run) | {
+            "stop": stopping.as_json(run, stopped),
+            "fitness": fitness.as_json(run, summaries),
+        }
         print_json({"run": of_run, "endpoints": summary.as_json(summaries)})
         return
+    from rich.markup import escape
+
     from harness.cli.tables import print_phases, print_summary, print_verdicts
 
     screen = out()
     if not summaries:
         screen.print(f"run {run_id} has no measured outcome yet; next: arena run --resume {run_id}")
         return
+    unfit = fitness.headline(run, summaries)
+    if unfit is not None:
+        screen.print(f"[bold red]{escape(unfit)}[/]")
     print_summary(screen, summaries, _title(run), everything=everything)
     print_phases(screen, summaries)
     print_verdicts(screen, summary.verdicts(summaries))

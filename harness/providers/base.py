@@ -244,7 +244,7 @@ class Probed:
 def once_per_endpoint(
     method: Callable[[P, Endpoint], Mapping[str, Support]],
 ) -> Callable[[P, Endpoint], Mapping[str, Support]]:
-    """Remembers what a method of an adapter said of an endpoint. Endpoints never change, and are asked for every trial."""
+    """Remembers what a method of an adapter said of an endpoint: that never changes, and is asked for every trial."""
     known: dict[tuple[int, int], tuple[P, Endpoint, Mapping[str, Support]]] = {}
 
     @wraps(method)

@@ -198,6 +198,80 @@ async def test_a_timed_load_fires_at_its_due_times_and_says_how_late_it_was(data
     assert (frame["lateness_ms"] >= 0).all()
 
 
+async def test_a_closed_loop_with_a_length_ends_and_a_stage_changes_what_is_open(database, settings, catalog):
+    stages = [{"for_s": 0.7, "in_flight": 1}, {"for_s": 0.7, "in_flight": 4}]
+    plan = plan_for(catalog, "quick", load={"kind": "closed", "stages": stages}, repetitions=1000)
+    session = create(database, plan, settings, None)
+    status, _ = await run(database, settings, session)
+    frame = outcomes(database, session)
+    assert status is RunStatus.FINISHED
+    assert 0 < len(frame) < 5000
+    at_s = (frame["started_at"] - frame["started_at"].min()).dt.total_seconds()
+    ended_s = at_s + frame["ended_ms"].astype(float) / 1000
+
+    def open_at(moment_s):
+        return int(((at_s <= moment_s) & (ended_s > moment_s)).sum())
+
+    assert max(open_at(s) for s in at_s[at_s < 0.6]) == 1
+    assert max(open_at(s) for s in at_s[at_s > 0.8]) in {2, 3, 4}
+    with pytest.raises(ConfigError, match="has told what its plan asks for"):
+        resume(database, catalog, session.run.id)
+
+
+async def test_a_timed_load_with_a_length_fires_what_is_due_by_then(database, settings, catalog):
+    plan = plan_for(catalog, "quick", load={"kind": "constant", "rate_per_s": 20, "for_s": 0.6})
+    assert [t.repetition for t in plan.trials] == [0] * 5 + [1] * 5 + [2] * 2
+    session = create(database, plan, settings, None)
+    await run(database, settings, session)
+    assert len(outcomes(database, session)) == 12
+
+
+async def test_a_fast_endpoint_waits_for_a_slow_one_once_it_is_a_lead_ahead(database, settings, catalog):
+    load = {"kind": "closed", "in_flight": 1, "lead": 2}
+    session = create(database, plan_for(catalog, "quick", "slow", load=load), settings, None)
+    await run(database, settings, session)
+    frame = outcomes(database, session)
+    began = {(r.endpoint, r.prompt_id): r.started_at for r in frame.itertuples()}
+    order = list(dict.fromkeys(s.trial.prompt_id for s in session.trials))
+    for place in range(3, 5):
+        assert began["t/quick", order[place]] >= began["t/slow", order[place - 2]], "it ran too far ahead"
+    assert len(frame) == 10
+
+
+async def test_images_that_are_not_kept_are_still_checked(database, settings, catalog):
+    kept = plan_for(catalog, "quick", "pods", keep_images=0.4, repetitions=4)
+    session = create(database, kept, settings, None)
+    await run(database, settings, session)
+    frame = outcomes(database, session)
+    assert set(frame["status"]) == {"succeeded"}
+    assert set(frame["image_width_px"]) == {64}
+    assert set(frame["image_count"]) == {1}
+    with_file = frame[frame["image_sha256"].notna()]
+    assert 0 < len(with_file) < len(frame)
+    cells = {e: set(zip(g["prompt_id"], g["repetition"], strict=True)) for e, g in with_file.groupby("endpoint")}
+    assert cells["t/quick"] == cells["t/pods"], "the same trials are kept everywhere, so that images can meet"
+
+    wobbly = create(database, plan_for(catalog, "wobbly", keep_images=1e-9, repetitions=20), settings, None)
+    await run(database, settings, wobbly)
+    kinds = set(outcomes(database, wobbly)["failure_kind"].dropna())
+    assert {"bad_image", "wrong_size", "protocol"} <= kinds
+    assert outcomes(database, wobbly)["image_sha256"].isna().all()
+
+
+async def test_a_run_says_how_fit_the_machine_was(database, settings, catalog):
+    session = create(database, plan_for(catalog, "slow"), settings, None)
+    await run(database, settings, session)
+    with database.read() as connection:
+        seen = runs.get_run(connection, session.run.id).fitness
+    assert seen.samples > 5
+    assert 0 <= seen.loop_lag_p50_ms <= seen.loop_lag_p95_ms <= seen.loop_lag_max_ms
+    assert 0 <= seen.machine_cpu_p50 <= 1
+    assert seen.own_cpu > 0
+    assert seen.lateness_p95_ms is None
+    assert seen.hand_over_p95_ms is not None
+    assert seen.round_trip_p50_ms.keys() == {"t/slow"}
+
+
 async def test_a_closed_loop_never_has_more_open_than_it_may(database, settings, catalog):
     session = create(database, plan_for(catalog, "slow", load={"kind": "closed", "in_flight": 2}), settings, None)
     seen = []
