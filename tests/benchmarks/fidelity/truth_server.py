@@ -1,10 +1,13 @@
 """A server that answers after a known delay with a known body, and keeps its own truth for every request.
 
-`python truth_server.py` with JSON on standard input: {"law": "fixed:50" | "lognormal:900:0.35", "body": "inline" |
-"url" | "tiny", "seed": 1}; prints its port. `GET /truth` answers with what it measured, in nanoseconds from the last
-byte of the request read to the first byte of the body handed to the kernel. Images are 1024 x 1024 (2.2 MB of base64),
-tiny ones 64 x 64; every image is another file: a counter sits in a text chunk. With `certificate`, a file, it speaks
-TLS.
+`python truth_server.py` with JSON on standard input: {"law": …, "body": "inline" | "url" | "tiny", "seed": 1}; prints
+its port. Laws: `fixed:50`, `lognormal:900:0.35`, `freeze:50:2:10` (50 ms, but nothing leaves in the first 2 s of every
+10), `drip:301:702` (first byte of the body, last one), `early:301` (the head at once), `faults` (three in ten answers a
+503 at once, two garbage, two cut off, one none at all).
+
+`GET /truth` answers with what it measured, in nanoseconds from the last byte of the request read to the first byte of
+the body handed to the kernel. Images are 1024 x 1024 (2.2 MB of base64), tiny ones 64 x 64; every image is another
+file: a counter sits in a text chunk. With `certificate`, a file, it speaks TLS.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import struct
 import sys
 import time
 import zlib
+from collections import Counter
 
 import numpy as np
 from PIL import Image
@@ -83,11 +87,19 @@ class Truth:
         self.rng, self.images = random.Random(seed), Images(body)
         self.delays_ns: list[int] = []
         self.count = self.connections = 0
+        self.begun_s = time.perf_counter()
+        self.said: Counter[str] = Counter()
 
     def delay_s(self) -> float:
         """The next delay."""
-        if self.kind == "fixed":
+        if self.kind in {"fixed", "drip", "early"}:
             return self.numbers[0] / 1000
+        if self.kind == "freeze":
+            due_s = time.perf_counter() - self.begun_s + self.numbers[0] / 1000
+            into_s, (_, frozen_s, every_s) = due_s % self.numbers[2], self.numbers
+            return self.numbers[0] / 1000 + max(0.0, frozen_s - into_s if into_s < frozen_s < every_s else 0.0)
+        if self.kind == "faults":
+            return 0.02
         median_ms, sigma = self.numbers
         return median_ms / 1000 * self.rng.lognormvariate(0, sigma)
 
@@ -121,25 +133,63 @@ class Connection(asyncio.Protocol):
         """Images at once, everything else after its delay."""
         read_ns = time.perf_counter_ns()
         if path == "/truth":
-            told = {"delays_ns": self.truth.delays_ns, "connections": self.truth.connections}
+            told = {
+                "delays_ns": self.truth.delays_ns,
+                "connections": self.truth.connections,
+                "said": self.truth.said,
+            }
             self.send([json.dumps(told).encode()])
         elif path.startswith("/i/"):
             self.send(self.truth.images.file(int(path[3:-4])), b"image/png")
         else:
             self.truth.count += 1
+            if self.truth.kind == "early":
+                self.transport.write(self.head(b"application/json", self.truth.images.reply(0, host)))
             asyncio.get_running_loop().call_later(self.truth.delay_s(), self.late, read_ns, self.truth.count, host)
 
     def late(self, read_ns: int, number: int, host: str) -> None:
         """The delayed answer."""
         body = self.truth.images.reply(number, host)
         self.truth.delays_ns.append(time.perf_counter_ns() - read_ns)
-        self.send(body)
+        if self.truth.kind == "faults":
+            self.fault(body)
+        elif self.truth.kind == "early":
+            self.transport.writelines(body)
+        elif self.truth.kind == "drip":
+            whole = b"".join(body)
+            self.transport.write(self.head(b"application/json", body) + whole[: len(whole) // 2])
+            rest_s = (self.truth.numbers[1] - self.truth.numbers[0]) / 1000
+            asyncio.get_running_loop().call_later(rest_s, self.transport.write, whole[len(whole) // 2 :])
+        else:
+            self.send(body)
+
+    def fault(self, body: list[bytes]) -> None:
+        """One of five ways to answer, counted."""
+        kinds = ("unavailable", "garbage", "truncated", "none", "good")
+        (kind,) = self.truth.rng.choices(kinds, (3, 2, 2, 1, 2))
+        self.truth.said[kind] += 1
+        if kind == "unavailable":
+            self.transport.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\n{}")
+        elif kind == "garbage":
+            self.send([b'{"data":[{"b64_json":"', base64.b64encode(b"hello world"), b'"}]}'])
+        elif kind == "truncated":
+            whole = self.head(b"application/json", body) + b"".join(body)
+            self.transport.write(whole[: len(whole) // 2])
+            self.transport.close()
+        elif kind == "good":
+            self.send(body)
+
+    @staticmethod
+    def head(content_type: bytes, body: list[bytes]) -> bytes:
+        """The head of an answer."""
+        length = sum(map(len, body))
+        return b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (content_type, length)
 
     def send(self, body: list[bytes], content_type: bytes = b"application/json") -> None:
         """Head and body; what the kernel takes at once it is given without a copy of ours."""
-        length = sum(map(len, body))
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (content_type, length)
-        pieces = [head, *body]
+        pieces = [self.head(content_type, body), *body]
+        if self.transport.is_closing():
+            return
         if self.transport.get_extra_info("ssl_object") or self.transport.get_write_buffer_size():
             self.transport.writelines(pieces)
             return
