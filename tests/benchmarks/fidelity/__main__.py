@@ -42,18 +42,15 @@ PEER_CELLS = (1, 2, 3, 8)
 
 def ours(cell: Cell) -> dict[str, float]:
     """Arena's line."""
-    with tempfile.TemporaryDirectory() as directory:
-        with truth_server(cell.law, cell.body, Path(directory) if cell.tls else None) as served:
-            wanted = {"port": served.port, "size": cell.size, "warmup": cell.warmup, **asdict(cell)}
-            trusted = {} if served.authority is None else {"SSL_CERT_FILE": str(served.authority)}
-            done = subprocess.run(
-                [sys.executable, HERE / "ours.py", json.dumps(wanted)],
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-                env={**os.environ, **trusted},
-            )
-            told, truth = json.loads(done.stdout), served.truth()
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        truth_server(cell.law, cell.body, Path(directory) if cell.tls else None) as served,
+    ):
+        wanted = json.dumps({"port": served.port, "size": cell.size, "warmup": cell.warmup, **asdict(cell)})
+        trusted = {} if served.authority is None else {"SSL_CERT_FILE": str(served.authority)}
+        command, environment = [sys.executable, HERE / "ours.py", wanted], {**os.environ, **trusted}
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+        told, truth = json.loads(done.stdout), served.truth()
     delays_ms = np.array(truth["delays_ns"][cell.warmup :]) / 1e6
     found = errors(told["time_to_image_ms"], delays_ms.tolist()) if told["time_to_image_ms"] else {}
     return {

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import psutil
 
 from arena.catalog import Catalog
 from arena.domain.plan import Plan
@@ -45,14 +47,28 @@ def high_water_mb() -> float:
     return next(int(line.split()[1]) for line in told.splitlines() if line.startswith("VmHWM")) / 1024
 
 
+def watched_memory(progress: Progress) -> list[tuple[int, float]]:
+    """Grows while a run does: how many trials had ended, and the megabytes then."""
+    seen: list[tuple[int, float]] = []
+
+    def watch() -> None:
+        while progress.ended < progress.planned:
+            seen.append((progress.ended, psutil.Process().memory_info().rss / 2**20))
+            time.sleep(0.1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    return seen
+
+
 def plan_for(wanted: dict[str, Any]) -> Plan:
     """A closed loop, or the load that is asked for."""
-    told = {"load": wanted["load"]} if "load" in wanted else {"repetitions": wanted["requests"]}
+    prompts = -(-wanted.get("requests", 1) // 10_000)
+    told = {"load": wanted["load"]} if "load" in wanted else {"repetitions": wanted["requests"] // prompts}
     return Plan.model_validate(
         {
             "name": "fidelity",
             "endpoints": ["truth/one"],
-            "prompts": {"sets": ["core"], "limit": 1},
+            "prompts": {"sets": ["core"], "limit": prompts},
             "request": {"size": wanted["size"]},
             "load": {"kind": "closed", "in_flight": wanted["in_flight"]},
             "keep_images": wanted.get("keep", 1.0),
@@ -77,14 +93,19 @@ def main() -> None:
         prepared = prepare(plan_for(wanted), "fidelity", Catalog(root), today=today())
         session = create(database, prepared, settings, None)
         progress = Progress(s.trial.endpoint_id for s in session.trials)
-        cpu_s = time.process_time()
+        cpu_s, grown_mb = time.process_time(), watched_memory(progress)
         anyio.run(lambda: execute(database, settings, session, progress, environ={}))
         cpu_s = time.process_time() - cpu_s
         peak_mb = high_water_mb()
         with database.read() as connection:
             frame = outcomes(connection, session.run.id)
             fitness = get_run(connection, session.run.id).fitness
-    print(json.dumps(told(frame, cpu_s) | {"peak_mb": peak_mb, "fitness": fitness and fitness.model_dump()}))
+    print(
+        json.dumps(
+            told(frame, cpu_s)
+            | {"peak_mb": peak_mb, "memory_mb": grown_mb, "fitness": fitness and fitness.model_dump()}
+        )
+    )
 
 
 def told(frame: pd.DataFrame, cpu_s: float) -> dict[str, Any]:

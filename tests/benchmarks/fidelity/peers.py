@@ -71,11 +71,13 @@ def _naive(cell: Cell, port: int, _directory: Path) -> list[float]:
 
 def _aiperf(cell: Cell, port: int, directory: Path) -> tuple[float, float, float]:
     _run(
-        ["aiperf", "profile", "-m", "m", "--url", f"http://127.0.0.1:{port}"]
-        + ["--endpoint-type", "image_generation", "--tokenizer", str(_tokenizer("aiperf", directory))]
-        + ["--concurrency", str(cell.in_flight), "--request-count", str(cell.requests)]
-        + ["--warmup-request-count", str(cell.warmup), "--synthetic-input-tokens-mean", "10"]
-        + ["--artifact-dir", str(directory / "out"), "--ui", "none"]
+        [
+            *("aiperf", "profile", "-m", "m", "--url", f"http://127.0.0.1:{port}"),
+            *("--endpoint-type", "image_generation", "--tokenizer", str(_tokenizer("aiperf", directory))),
+            *("--concurrency", str(cell.in_flight), "--request-count", str(cell.requests)),
+            *("--warmup-request-count", str(cell.warmup), "--synthetic-input-tokens-mean", "10"),
+            *("--artifact-dir", str(directory / "out"), "--ui", "none"),
+        ]
     )
     told = json.loads((directory / "out" / "profile_export_aiperf.json").read_text())["request_latency"]
     return told["p50"], told["p95"], told["max"]
@@ -95,10 +97,12 @@ def _guidellm(cell: Cell, port: int, directory: Path) -> tuple[float, float, flo
     prompts.write_text("".join(json.dumps({"prompt": f"a cat w{i % 500}"}) + "\n" for i in range(cell.requests + 1000)))
     tokenizer = {"kind": "huggingface_auto", "model": str(_tokenizer("guidellm", directory))}
     _run(
-        ["guidellm", "run", "--backend", json.dumps(backend), "--tokenizer", json.dumps(tokenizer)]
-        + ["--profile", f"kind=concurrent,streams={cell.in_flight}"]
-        + ["--constraint", f"kind=max_requests,count={cell.requests}", "--data", f"kind=json_file,path={prompts}"]
-        + ["--output", f"kind=json,path={directory / 'told.json'}", "--disable-console"]
+        [
+            *("guidellm", "run", "--backend", json.dumps(backend), "--tokenizer", json.dumps(tokenizer)),
+            *("--profile", f"kind=concurrent,streams={cell.in_flight}"),
+            *("--constraint", f"kind=max_requests,count={cell.requests}", "--data", f"kind=json_file,path={prompts}"),
+            *("--output", f"kind=json,path={directory / 'told.json'}", "--disable-console"),
+        ]
     )
     (benchmark,) = json.loads((directory / "told.json").read_text())["benchmarks"]
     told = benchmark["metrics"]["request_latency"]["successful"]

@@ -53,7 +53,7 @@ def faults() -> None:
         "garbage": (failures.get("bad_image", 0), said["garbage"]),
         "cut off": (failures.get("protocol", 0) + failures.get("network", 0), said["truncated"]),
         "no answer": (failures.get("timeout", 0), said["none"]),
-        "good": (len(told["time_to_image_ms"]), said["good"]),
+        "good": (told["attempts"] - sum(failures.values()), said["good"]),
         "attempts": (told["attempts"], len(truth["delays_ns"])),
     }
     verdict = "every count is the server's" if all(a == b for a, b in pairs.values()) else "COUNTS DIFFER"
@@ -62,9 +62,10 @@ def faults() -> None:
 
 def lasting(requests: int = 20_000) -> None:
     """Memory over many requests."""
-    few, _ = reported("fixed:5", requests=2000, keep=0.01)
-    many, _ = reported("fixed:5", requests=requests, keep=0.01)
-    print(f"memory: {few['peak_mb']:.0f} MB over 2,000 requests, {many['peak_mb']:.0f} MB over {requests:,}")
+    told, _ = reported("fixed:5", requests=requests, keep=0.01)
+    seen = [(done, mb) for done, mb in told["memory_mb"] if done > 0]
+    at = [min(seen, key=lambda s, part=part: abs(s[0] - part * requests))[1] for part in (0.1, 0.5, 1.0)]
+    print(f"memory over {requests:,}: {at[0]:.0f} MB at a tenth of it, {at[1]:.0f} at half, {at[2]:.0f} at its end")
 
 
 def show_all() -> None:
