@@ -119,6 +119,7 @@ class Receiver:
         except asyncio.CancelledError:
             with anyio.CancelScope(shield=True):
                 await asyncio.wait([waiting])
+            waiting.exception()  # heard, so that nobody is told of it at the end
             raise
 
     async def _work_one(self, storing: TaskGroup) -> None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from arena.domain.plan import Phase
 from arena.metrics.stopping import Stopping
-from arena.store.queries import outcomes
 from arena.store.runs import stored_trials
 from arena.units import format_ms
 
@@ -21,6 +20,8 @@ def stopping(connection: Connection, run: Run, rows: pd.DataFrame | None = None)
     """How far a stored run has got by its stop rule; `rows`: its outcomes, where they have been read."""
     if run.plan.stop is None:
         return Stopping(None, ())
+    from arena.store.queries import outcomes  # and with it pandas, which a run without a rule does without
+
     found = Stopping(run.plan.stop, (s.trial for s in stored_trials(connection, run.id)))
     ended = outcomes(connection, run.id) if rows is None else rows
     times = ended["time_to_image_ms"].where(ended["status"] == "succeeded").astype(object)

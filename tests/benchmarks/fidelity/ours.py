@@ -21,7 +21,6 @@ from arena.catalog import Catalog
 from arena.domain.plan import Plan
 from arena.settings import Settings
 from arena.store.engine import open_database
-from arena.store.queries import outcomes
 from arena.store.runs import get_run
 from harness.plan import prepare
 from harness.progress import Progress
@@ -97,6 +96,8 @@ def main() -> None:
         anyio.run(lambda: execute(database, settings, session, progress, environ={}))
         cpu_s = time.process_time() - cpu_s
         peak_mb = high_water_mb()
+        from arena.store.queries import outcomes  # with pandas, which a run does not load
+
         with database.read() as connection:
             frame = outcomes(connection, session.run.id)
             fitness = get_run(connection, session.run.id).fitness

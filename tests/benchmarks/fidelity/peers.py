@@ -8,7 +8,6 @@ is made by their own Python, so that nothing is downloaded.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -117,7 +116,5 @@ def _tokenizer(tool: str, directory: Path) -> Path:
 
 
 def _run(command: list[str]) -> str:
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=LIMIT_S, check=True, env={**os.environ, "HF_HUB_OFFLINE": "0"}
-    )
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=True)
     return done.stdout
