@@ -161,7 +161,7 @@ class Http1(asyncio.BufferedProtocol):
         self._head_bytes += nbytes
         try:
             self._parser.feed_data(self._scratch[:nbytes])
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._keep_alive = False
             if not self._done:
                 self._fail(httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}"))
