@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -141,16 +142,23 @@ async def test_an_answer_that_comes_before_the_request_has_left_is_heard():
     async def refuses_early(reader, writer):
         await reader.read(1000)
         writer.write(response(b'{"error": "too large"}', status="413 Too Large"))
-        await writer.drain()
+        with suppress(ConnectionError):
+            await writer.drain()
+            while await reader.read(100_000):
+                pass
+            writer.close()
+            await writer.wait_closed()
+        gone.set()
 
-    listening = await asyncio.start_server(refuses_early, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    shared = Transport(SystemClock())
-    connection = shared.connection()
-    large = call(url, body=JsonBody({"image": "x" * 20_000_000}))
-    answered = await asyncio.wait_for(connection.send(connection.prepare(large, with_auth=False), origin_ns=0), 20)
-    await connection.close()
-    listening.close()
+    gone = asyncio.Event()
+    async with await asyncio.start_server(refuses_early, "127.0.0.1", 0) as listening:
+        shared = Transport(SystemClock())
+        connection = shared.connection()
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        large = call(url, body=JsonBody({"image": "x" * 20_000_000}))
+        answered = await connection.send(connection.prepare(large, with_auth=False), origin_ns=0)
+        await connection.close()
+        await asyncio.wait_for(gone.wait(), 20)
     assert isinstance(answered, Answered)
     assert answered.exchange.status == 413
 
