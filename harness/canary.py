@@ -38,7 +38,7 @@ class Canary:
 
     async def watch(self) -> None:
         """Sample until cancelled."""
-        psutil.cpu_percent()  # the first reading has nothing to compare with
+        _machine_cpu()  # the first reading has nothing to compare with
         offset_ns = self._offset_ns()
         while True:
             due_ns = self._clock.now_ns() + INTERVAL_NS
@@ -47,7 +47,7 @@ class Canary:
             before_ns, offset_ns = offset_ns, self._offset_ns()
             self._step_ms = max(self._step_ms, abs(offset_ns - before_ns) / NS_PER_MS)
             if len(self._lags_ms) % CPU_EVERY == 0:
-                self._machine_cpu.append(psutil.cpu_percent() / 100)
+                self._machine_cpu.append(_machine_cpu())
 
     def seen(self, endpoint_id: str, delivery: Delivery) -> None:
         """An attempt came back."""
@@ -69,7 +69,7 @@ class Canary:
             return None
         lags_ms = np.asarray(self._lags_ms)
         elapsed_s = (self._clock.now_ns() - self._begun_ns) / NS_PER_S
-        machine = self._machine_cpu or [psutil.cpu_percent() / 100]
+        machine = self._machine_cpu or [_machine_cpu()]
         return Fitness(
             samples=len(self._lags_ms),
             loop_lag_p50_ms=float(np.quantile(lags_ms, 0.5)),
@@ -97,6 +97,15 @@ class Canary:
                 continue
             total_s += used.user + used.system
         return total_s
+
+
+def _machine_cpu() -> float:
+    """Share of all processors since the last call; low-priority work, as that of the decoders, gives way and is left
+    out.
+    """
+    shares = psutil.cpu_times_percent()
+    given_up = shares.idle + getattr(shares, "nice", 0.0) + getattr(shares, "iowait", 0.0)
+    return float(max(0.0, 100.0 - given_up)) / 100
 
 
 def _p95(values: Sequence[float]) -> float | None:

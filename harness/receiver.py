@@ -6,7 +6,6 @@ is kept for the end of the run instead of taking the others down.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -113,14 +112,8 @@ class Receiver:
         self, many: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item, *, can_wait: bool = False
     ) -> T:
         """The result of a write, once it is committed; a write that is queued is not given up."""
-        waiting = self._recorder.written(many, item, can_wait=can_wait)
-        try:
-            return await asyncio.shield(waiting)
-        except asyncio.CancelledError:
-            with anyio.CancelScope(shield=True):
-                await asyncio.wait([waiting])
-            waiting.exception()  # heard, so that nobody is told of it at the end
-            raise
+        # Who is cancelled while waiting hears no result; what is queued is written all the same.
+        return await self._recorder.written(many, item, can_wait=can_wait)
 
     async def _work_one(self, storing: TaskGroup) -> None:
         async with self._out.clone() as arriving:

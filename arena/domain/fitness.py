@@ -19,7 +19,7 @@ class Fitness(Value):
     """The largest jump of the wall clock against the monotonic one between two samples."""
     machine_cpu_p50: float
     machine_cpu_p95: float
-    """Share of all processors that was busy, whatever with."""
+    """Share of all processors that was busy with whatever does not give way: low-priority work is left out."""
     own_cpu: float
     """Processor time of this process and its decoders over the length of the run; 1 is one processor."""
     lateness_p95_ms: float | None = None
