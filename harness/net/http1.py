@@ -8,6 +8,7 @@ it.
 from __future__ import annotations
 
 import asyncio
+import select
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -72,6 +73,15 @@ class Http1(asyncio.BufferedProtocol):
     def reusable(self) -> bool:
         """Whether another request may be sent."""
         return not self._lost and (not self._asked or (self._done and self._keep_alive))
+
+    def quiet(self) -> bool:
+        """Whether nothing waits to be read: an end, or something that nobody asked for, must not meet a new request."""
+        held = self._transport.get_extra_info("socket") if self._transport else None
+        if held is None:
+            return False
+        waiting = select.poll()
+        waiting.register(held.fileno(), select.POLLIN)
+        return not waiting.poll(0)
 
     @property
     def remote_address(self) -> str | None:

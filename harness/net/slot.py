@@ -68,7 +68,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
         connection, since_ns = self._idle.pop(origin, (None, 0))
         if connection is None:
             return None
-        if connection.reusable and self._now_ns() - since_ns < ns_from_s(KEEPALIVE_S):
+        if connection.reusable and self._now_ns() - since_ns < ns_from_s(KEEPALIVE_S) and connection.quiet():
             return connection
         connection.abort()
         return None
