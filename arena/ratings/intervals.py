@@ -213,7 +213,7 @@ def _centring(n: int, settled: NDArray[np.bool_] | None) -> Array:
 
 def _effective(labels: NDArray[np.int64]) -> float:
     """How many clusters of equal size would be as good; one that holds most of the votes leaves few."""
-    sizes = _compact(labels)[1].astype(float)
+    sizes = _sizes(labels).astype(float)
     return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
@@ -259,13 +259,24 @@ def _compact(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
     most = int(labels.max(initial=0))
     if most < 8 * labels.size:  # a table is faster than sorting
         seen = np.bincount(labels, minlength=most + 1)
-        return (np.cumsum(seen > 0) - 1)[labels], seen[seen > 0]
+        found = np.flatnonzero(seen)
+        number = np.empty(most + 1, dtype=np.int64)  # only the places that occur are written, and read
+        number[found] = np.arange(found.size)
+        return number[labels], seen[found]
     _, groups, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     return groups.reshape(-1).astype(np.int64), sizes.astype(np.int64)
 
 
+def _sizes(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How often each label occurs."""
+    if int(labels.max(initial=0)) < 8 * labels.size:
+        seen = np.bincount(labels)
+        return seen[seen > 0]
+    return np.unique(labels, return_counts=True)[1].astype(np.int64)
+
+
 def _distinct(labels: NDArray[np.int64]) -> int:
-    return int(_compact(labels)[1].size)
+    return int(_sizes(labels).size)
 
 
 def _paired(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
