@@ -5,10 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import typer
-
-from harness.cli.console import say
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -45,38 +41,18 @@ def fire_one(database: Database, settings: Settings, prepared: Prepared, purse: 
 
     An error of ours ends the command with one sentence and exit code 4; what was finished is stored.
     """
-    import anyio
-
     from arena.domain.run import RunStatus
-    from arena.errors import ArenaError
-    from harness.cli.run import EXIT_FAILED, innermost
+    from harness.cli.run import execute_live
     from harness.progress import Progress
     from harness.session import create
 
     session = create(database, prepared, settings, purse.left_usd)
     progress = Progress(s.trial.endpoint_id for s in session.trials)
-
-    async def main() -> RunStatus:
-        from harness.cli.live import show
-        from harness.cli.run import executed
-
-        async with anyio.create_task_group() as around:
-            around.start_soon(show, progress)
-            status = await executed(database, settings, session, progress)
-            around.cancel_scope.cancel()
-        return status
-
+    incomplete = f"run {session.run.id} is incomplete; what was finished is stored"
     try:
-        return session.run.id, anyio.run(main)
+        return session.run.id, execute_live(database, settings, session, progress, incomplete=incomplete)
     except KeyboardInterrupt:
         return session.run.id, RunStatus.INTERRUPTED
-    except ExceptionGroup as group:
-        ours, _ = group.split(ArenaError)
-        if ours is None:
-            raise
-        say(f"arena: {innermost(ours)}")
-        say(f"run {session.run.id} is incomplete; what was finished is stored")
-        raise typer.Exit(EXIT_FAILED) from None
     finally:
         purse.take(progress.spent_usd)
 

@@ -127,14 +127,27 @@ def _resumed(database: Database, catalog: Catalog, run_id: str, budget_usd: Deci
 
 def fire(database: Database, settings: Settings, session: Session, *, as_json: bool) -> RunStatus:
     """Execute a session with a live view on stderr, then print its summary on stdout."""
-    import anyio
-
-    from arena.errors import ArenaError
-    from harness.cli.live import show
     from harness.cli.runs import print_run
     from harness.progress import Progress
 
     progress = Progress(s.trial.endpoint_id for s in session.trials)
+    incomplete = f"the run is incomplete; what was finished is stored. Next: arena run --resume {session.run.id}"
+    status = execute_live(database, settings, session, progress, incomplete=incomplete)
+    print_run(database, session.run.id, as_json=as_json)
+    return status
+
+
+def execute_live(
+    database: Database, settings: Settings, session: Session, progress: Progress, *, incomplete: str
+) -> RunStatus:
+    """Execute a session with a live view on stderr.
+
+    An error of ours ends the command with one sentence, the sentence `incomplete`, and exit code 4.
+    """
+    import anyio
+
+    from arena.errors import ArenaError
+    from harness.cli.live import show
 
     async def main() -> RunStatus:
         async with anyio.create_task_group() as around:
@@ -144,16 +157,14 @@ def fire(database: Database, settings: Settings, session: Session, *, as_json: b
         return status
 
     try:
-        status = anyio.run(main)
+        return anyio.run(main)
     except ExceptionGroup as group:
         ours, _ = group.split(ArenaError)
         if ours is None:
             raise
         say(f"arena: {innermost(ours)}")
-        say(f"the run is incomplete; what was finished is stored. Next: arena run --resume {session.run.id}")
+        say(incomplete)
         raise typer.Exit(EXIT_FAILED) from None
-    print_run(database, session.run.id, as_json=as_json)
-    return status
 
 
 async def executed(database: Database, settings: Settings, session: Session, progress: Progress) -> RunStatus:
