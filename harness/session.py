@@ -22,7 +22,7 @@ from arena.domain.outcome import AttemptStatus
 from arena.domain.run import Environment, Run, RunStatus
 from arena.errors import ArenaError, ConfigError
 from arena.reports.stopping import stopping
-from arena.store import runs
+from arena.store import digests, runs
 from arena.store.blobs import BlobStore
 from arena.store.recorder import Recorder
 from arena.units import nano_usd
@@ -196,6 +196,7 @@ async def execute(
                 recorder.submit(lambda c: runs.note_fitness(c, session.run.id, fitness))
             ended = recorder.submit(lambda c: runs.end_run(c, session.run.id, session.owner, status))
     ended.result()
+    digests.digest(database, session.run.id)
     return status
 
 

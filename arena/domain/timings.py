@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -53,3 +54,15 @@ class Timings(Value):
     def warm(self) -> bool:
         """Whether the submitting call went out on a connection that was open already."""
         return self.connected_ns is None
+
+
+QUEUE_NAMES = ("queue",)
+"""Names under which providers report how long a job waited."""
+COMPUTE_NAMES = ("predict", "generate", "inference")
+"""Names under which providers report the time that the model took."""
+
+
+def reported_ms(server_ms: str, names: tuple[str, ...]) -> float | None:
+    """The first of these names that a server's own timings (JSON) have, in milliseconds of that server's clock."""
+    said = {} if server_ms == "{}" else json.loads(server_ms)
+    return next((float(said[name]) for name in names if name in said), None)

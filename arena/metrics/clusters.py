@@ -7,7 +7,7 @@ prompts like these (`make bench-coverage`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -18,24 +18,35 @@ if TYPE_CHECKING:
 
     Values: TypeAlias = NDArray[np.float64] | NDArray[np.bool_]
     Clusters: TypeAlias = NDArray[np.int64] | None
+    Labels: TypeAlias = Sequence[object] | NDArray[np.integer[Any]] | None
 
 Z_95 = 1.959963984540054
 
 
-def codes(labels: Sequence[object] | None) -> Clusters:
+def codes(labels: Labels) -> Clusters:
     """Labels as 0 … G - 1; None where there is nothing to cluster by.
 
     That is where a label is missing, where none occurs twice, and where there is only one: of other prompts than this
-    one nothing can be said.
+    one nothing can be said. Integers are codes already, negative where missing, and may leave some out.
     """
-    import pandas as pd
-
     if labels is None or len(labels) == 0:
         return None
-    coded, distinct = pd.factorize(np.asarray(labels, dtype=object))
-    if coded.min() < 0 or len(distinct) in {1, len(labels)}:
+    coded = _coded(labels)
+    if coded.min() < 0:
         return None
-    return np.asarray(coded, dtype=np.int64)
+    used = np.bincount(coded) > 0
+    distinct = int(used.sum())
+    if distinct in {1, len(labels)}:
+        return None
+    return coded if distinct == used.size else (np.cumsum(used) - 1)[coded]
+
+
+def _coded(labels: Sequence[object] | NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    import pandas as pd
+
+    if isinstance(labels, np.ndarray) and np.issubdtype(labels.dtype, np.integer):
+        return labels.astype(np.int64)
+    return np.asarray(pd.factorize(np.asarray(labels, dtype=object))[0], dtype=np.int64)
 
 
 def effective_n(values: Values, clusters: Clusters) -> float:
@@ -52,7 +63,7 @@ def effective_n(values: Values, clusters: Clusters) -> float:
     if clusters is None:
         return float(n)
     residuals = values - values.mean()
-    count, square = int(clusters.max()) + 1, float(residuals @ residuals)
+    count, square = int(clusters.max()) + 1, float(np.square(residuals).sum())
     if square == 0:
         return float(n)
     sums = sums_by(clusters, residuals)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from arena.metrics.clusters import Clusters
+    from arena.metrics.clusters import Clusters, Labels
 
 Z_POWER = 0.8416212335729143
 """Of 80 % power: a true difference of that size is told in four cases of five."""
@@ -50,8 +50,8 @@ def quantile_difference(
     a: Sequence[float],
     b: Sequence[float],
     q: float,
-    clusters_a: Sequence[object] | None = None,
-    clusters_b: Sequence[object] | None = None,
+    clusters_a: Labels = None,
+    clusters_b: Labels = None,
     *,
     paired: bool,
 ) -> Figure:
@@ -73,8 +73,8 @@ def quantile_difference(
 def rate_difference(
     a: Sequence[bool],
     b: Sequence[bool],
-    clusters_a: Sequence[object] | None = None,
-    clusters_b: Sequence[object] | None = None,
+    clusters_a: Labels = None,
+    clusters_b: Labels = None,
     *,
     paired: bool,
 ) -> Figure:
@@ -121,9 +121,7 @@ def _phi(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     return (max(product - n / 2, 0.0) if product > 0 else product) / margins
 
 
-def cost_difference(
-    a: Charges, b: Charges, clusters_a: Sequence[object] | None, clusters_b: Sequence[object] | None, *, paired: bool
-) -> Figure:
+def cost_difference(a: Charges, b: Charges, clusters_a: Labels, clusters_b: Labels, *, paired: bool) -> Figure:
     """The cost per image of a less that of b, failures included where they were charged.
 
     Each side is a ratio of two sums, made linear (Cochran 1977, Sampling Techniques, §6.3), with Student's t over

@@ -8,6 +8,7 @@ interval is that of as many independent values as these are worth (`arena.metric
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from arena.metrics.base import Figure
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from arena.metrics.clusters import Labels
 
 CONFIDENCE = 0.95
 
@@ -36,7 +39,7 @@ def wilson(successes: int, n: int, effective_n: float | None = None) -> Figure:
     return Figure(rate, n, max(0.0, centre - half), min(1.0, centre + half))
 
 
-def clustered_rate(hits: NDArray[np.bool_], clusters: Sequence[object] | None) -> Figure:
+def clustered_rate(hits: NDArray[np.bool_], clusters: Labels) -> Figure:
     """The share of `hits` (n,), with the Wilson interval of as many independent trials as these are worth."""
     return wilson(int(hits.sum()), hits.size, effective_n(hits, codes(clusters)))
 
@@ -47,9 +50,9 @@ def smallest_n_for_value(q: float) -> int:
 
 
 def quantile(
-    values: Sequence[float],
+    values: Sequence[float] | NDArray[np.float64],
     q: float,
-    clusters: Sequence[object] | None = None,
+    clusters: Labels = None,
     confidence: float = CONFIDENCE,
 ) -> Figure:
     """A quantile with an order-statistic interval (Hahn & Meeker 1991, §5.2).
@@ -63,16 +66,17 @@ def quantile(
     import numpy as np
 
     measured = np.asarray(values, dtype=float)
-    ordered, n = np.sort(measured), int(measured.size)
+    n = int(measured.size)
     if n < smallest_n_for_value(q):
         return Figure(None, n)
-    value = float(np.quantile(ordered, q))
+    value = float(np.quantile(measured, q))
     size = effective_n(measured <= value, codes(clusters))
     ranks = _ranks(n, math.floor(size), q, confidence)
     if ranks is None:
         return Figure(value, n)
-    low, high = ranks
-    return Figure(value, n, float(ordered[low - 1]), float(ordered[high - 1]))
+    low, high = ranks[0] - 1, ranks[1] - 1
+    ordered = np.partition(measured, (low, high))  # two ranks of many values do not need the others in order
+    return Figure(value, n, float(ordered[low]), float(ordered[high]))
 
 
 def _ranks(n: int, size: int, q: float, confidence: float) -> tuple[int, int] | None:
@@ -83,28 +87,43 @@ def _ranks(n: int, size: int, q: float, confidence: float) -> tuple[int, int] | 
     return max(1, math.floor(ranks[0] / size * n)), min(n, math.ceil((ranks[1] - 1) / size * n) + 1)
 
 
+@lru_cache(maxsize=4096)
 def order_statistic_ranks(n: int, q: float, confidence: float = CONFIDENCE) -> tuple[int, int] | None:
     """Ranks (1…n) of the two order statistics that bound the q-quantile with at least this confidence, or None.
 
     The number of values below the true quantile is binomial(n, q), so P(X_(l) <= quantile < X_(u)) = F(u - 1) - F(l -
     1). Starting from the pair with equal tails, a missing tail is made up for by the other one.
     """
-    import numpy as np
-    from scipy.special import bdtr
-
     if n < 1:
         return None
-    cdf = bdtr(np.arange(n, dtype=float), n, q)  # cdf[k] = P(at most k of n values lie below the quantile)
     tail = (1 - confidence) / 2
-    low = int(np.searchsorted(cdf, tail, side="right"))  # the largest l with F(l - 1) <= tail
-    high = int(np.searchsorted(cdf, 1 - tail, side="left")) + 1  # the smallest u with F(u - 1) >= 1 - tail
+    low = _first_beyond(n, q, tail, or_at=False)  # the largest l with F(l - 1) <= tail
+    high = _first_beyond(n, q, 1 - tail, or_at=True) + 1  # the smallest u with F(u - 1) >= 1 - tail
     if high > n:
         high = n
-        low = int(np.searchsorted(cdf, cdf[n - 1] - confidence, side="right"))
+        low = _first_beyond(n, q, _below(n - 1, n, q) - confidence, or_at=False)
     elif low < 1:
         low = 1
-        high = int(np.searchsorted(cdf, cdf[0] + confidence, side="left")) + 1
+        high = _first_beyond(n, q, _below(0, n, q) + confidence, or_at=True) + 1
     return (low, high) if 1 <= low < high <= n else None
+
+
+def _below(k: int, n: int, q: float) -> float:
+    """F(k): the probability that at most k of n values lie below the quantile."""
+    from scipy.special import bdtr
+
+    return float(bdtr(float(k), n, q))
+
+
+def _first_beyond(n: int, q: float, probability: float, *, or_at: bool) -> int:
+    """The smallest k in 0 … n - 1 with F(k) above this probability (or at it), n if there is none; by bisection."""
+    low, high = 0, n
+    while low < high:
+        middle = (low + high) // 2
+        at = _below(middle, n, q)
+        beyond = at >= probability if or_at else at > probability
+        low, high = (low, middle) if beyond else (middle + 1, high)
+    return low
 
 
 def fractional_quantile(values: Sequence[float], q: float, size: float | None = None) -> Figure:

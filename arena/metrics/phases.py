@@ -6,72 +6,61 @@ and are never subtracted from ours.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from arena.domain.timings import COMPUTE_NAMES, QUEUE_NAMES, reported_ms
 from arena.metrics.base import Figure, Metric
-from arena.metrics.figures import prompts, successes
-from arena.metrics.intervals import quantile
+from arena.metrics.figures import numbers, quantile_of, succeeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
-
-COMPUTE_NAMES = ("predict", "generate", "inference")
-"""Names under which providers report the time that the model took."""
-
-
-def _median(values: pd.Series, rows: pd.DataFrame) -> Figure:
-    """Of values that stand beside rows, clustered by their prompts."""
-    known = values.notna().to_numpy()
-    return quantile(values[known].tolist(), 0.5, prompts(rows[known]))
+    from numpy.typing import NDArray
 
 
 def accepted(rows: pd.DataFrame) -> Figure:
     """Median of the first byte of the answer to the submitting call − sent."""
-    won = successes(rows)
-    return _median(won["accepted_ms"], won)
+    return _median(rows, numbers(rows, "accepted_ms"))
 
 
 def server_queue(rows: pd.DataFrame) -> Figure:
     """Median of what the provider reports as queueing."""
-    return _median(_reported(rows, ("queue",)), successes(rows))
+    return _median(rows, _reported(rows, "server_queue_ms", QUEUE_NAMES))
 
 
 def server_compute(rows: pd.DataFrame) -> Figure:
     """Median of what the provider reports as the time that the model took."""
-    return _median(_reported(rows, COMPUTE_NAMES), successes(rows))
+    return _median(rows, _reported(rows, "server_compute_ms", COMPUTE_NAMES))
 
 
 def result(rows: pd.DataFrame) -> Figure:
     """Median of the end of the answer that carries the image or its address − sent."""
-    won = successes(rows)
-    return _median(won["generation_ms"], won)
+    return _median(rows, numbers(rows, "generation_ms"))
 
 
 def download(rows: pd.DataFrame) -> Figure:
     """Median of last image byte − end of the result answer, where the image is fetched from an address."""
-    won = successes(rows)
-    fetched = won[won["time_to_image_ms"] > won["generation_ms"]]
-    return _median(fetched["time_to_image_ms"] - fetched["generation_ms"], fetched)
+    after_ms = numbers(rows, "time_to_image_ms") - numbers(rows, "generation_ms")
+    return _median(rows, np.where(after_ms > 0, after_ms, np.nan))
 
 
 def poll_bracket(rows: pd.DataFrame) -> Figure:
     """Median of first done − last pending."""
-    won = successes(rows)
-    return _median(won["first_done_ms"] - won["last_pending_ms"], won)
+    return _median(rows, numbers(rows, "first_done_ms") - numbers(rows, "last_pending_ms"))
 
 
-def _reported(rows: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
-    """The first of these server timings that a row has, in milliseconds."""
-    import pandas as pd
+def _median(rows: pd.DataFrame, values: NDArray[np.float64]) -> Figure:
+    return quantile_of(values, rows, 0.5, succeeded(rows))
 
-    def first(text: str) -> float | None:
-        said = json.loads(text)
-        return next((said[name] for name in names if name in said), None)
 
-    return pd.Series([first(text) for text in successes(rows)["server_ms"]], dtype="Float64")
+def _reported(rows: pd.DataFrame, column: str, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """What the servers said under one of these names, (n,): from a column of its own where there is one."""
+    if column in rows:
+        return numbers(rows, column)
+    return np.asarray([reported_ms(text, names) for text in rows["server_ms"]], dtype=float)
 
 
 def _phase(name: str, title: str, definition: str, compute: Callable[[pd.DataFrame], Figure]) -> Metric:

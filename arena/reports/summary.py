@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from arena.metrics.figures import METRICS
 from arena.metrics.phases import PHASES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
 
-    from arena.metrics.base import Figure
+    from arena.metrics.base import Figure, Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +45,34 @@ class Verdict:
     overlapping: tuple[str, ...]
 
 
-def summarize(outcomes: pd.DataFrame) -> list[EndpointSummary]:
+def summarize(
+    outcomes: pd.DataFrame, metrics: Sequence[Metric] = METRICS, phases: Sequence[Metric] = PHASES
+) -> list[EndpointSummary]:
     """Figures by endpoint over the measured phase, real ones first, then by median time to image.
 
-    `outcomes` has the columns of `arena.store.queries.OUTCOME_COLUMNS`, from the database or read back from an export.
+    `outcomes` has the columns of `arena.store.queries.OUTCOME_COLUMNS`, from the database or read back from an export,
+    or those of a window (`arena.reports.windows`).    Metrics and phases can be left out where nobody looks at them.
     """
-    measured = outcomes[outcomes["phase"] == "measure"]
     summaries = [
-        _summarize_endpoint(str(endpoint), bool(simulated), rows)
-        for (endpoint, simulated), rows in measured.groupby(["endpoint", "simulated"], sort=True)
+        _summarize_endpoint(str(rows["endpoint"].iloc[0]), bool(rows["simulated"].iloc[0]), rows, metrics, phases)
+        for rows in by_endpoint(outcomes)
     ]
     return sorted(summaries, key=_order)
+
+
+def by_endpoint(outcomes: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The measured rows of each endpoint, simulated and real ones apart.
+
+    One endpoint's rows are copied at a time: of a million, `groupby` would copy all of them first.
+    """
+    import pandas as pd
+
+    coded, _ = pd.factorize(outcomes["endpoint"])
+    keys = np.where(outcomes["phase"] == "measure", coded * 2 + outcomes["simulated"].to_numpy(dtype=bool), -1)
+    order = np.argsort(keys.astype(np.int16) if len(keys) and keys.max() < 2**15 else keys, kind="stable")
+    begins = np.flatnonzero(np.diff(keys[order], prepend=-1))
+    for begin, end in pairwise([*begins.tolist(), len(keys)]):
+        yield outcomes.take(order[begin:end])
 
 
 def _order(summary: EndpointSummary) -> tuple[bool, float, str]:
@@ -60,19 +80,23 @@ def _order(summary: EndpointSummary) -> tuple[bool, float, str]:
     return summary.simulated, float("inf") if p50 is None else p50, summary.endpoint
 
 
-def _summarize_endpoint(endpoint: str, simulated: bool, rows: pd.DataFrame) -> EndpointSummary:
-    failures = rows["failure_kind"].dropna().value_counts()
+def _summarize_endpoint(
+    endpoint: str, simulated: bool, rows: pd.DataFrame, metrics: Sequence[Metric], phases: Sequence[Metric]
+) -> EndpointSummary:
+    failures = rows["failure_kind"].value_counts()
     region = rows["region"].dropna()
     return EndpointSummary(
         endpoint=endpoint,
-        provider=str(rows["provider"].iloc[0]),
-        model=str(rows["model"].iloc[0]),
-        region=str(region.iloc[0]) if len(region) else None,
+        provider=str(rows["provider"].iloc[-1]),
+        model=str(rows["model"].iloc[-1]),
+        region=str(region.iloc[-1]) if len(region) else None,
         simulated=simulated,
-        figures={metric.name: metric.compute(rows) for metric in METRICS},
-        phases={metric.name: metric.compute(rows) for metric in PHASES},
+        figures={metric.name: metric.compute(rows) for metric in metrics},
+        phases={metric.name: metric.compute(rows) for metric in phases},
         failures={
-            str(kind): int(count) for kind, count in sorted(failures.items(), key=lambda kv: (-kv[1], str(kv[0])))
+            str(kind): int(count)
+            for kind, count in sorted(failures.items(), key=lambda kv: (-kv[1], str(kv[0])))
+            if count
         },
         unknown=int((rows["status"] == "unknown").sum()),
     )

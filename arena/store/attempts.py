@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from arena.domain.outcome import AttemptStatus
 from arena.store import mapping
-from arena.store.runs import ARTIFACT, ATTEMPT, CALL, GLIMPSE, IMAGE, insert_ignore
+from arena.store.runs import ARTIFACT, ATTEMPT, CALL, GLIMPSE, IMAGE, forget_digest, insert_ignore, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +58,8 @@ def write_outcomes(connection: Connection, ended: Sequence[Ended]) -> list[None]
     rows = [{"of_attempt": e.attempt_id, **mapping.outcome_row(e.outcome)} for e in ended]
     if connection.execute(_end_statement(frozenset(rows[0])), rows).rowcount != len(rows):
         raise RuntimeError(f"attempt {', '.join(str(e.attempt_id) for e in ended)}: one already has an outcome")
+    # A run that was given up may have been digested; its recorder's late outcomes are all of one run.
+    forget_digest(connection, run_of(ended[0].attempt_id))
     artifacts = [mapping.artifact_row(image) for e in ended for image in e.outcome.images]
     if artifacts:
         insert_ignore(connection, ARTIFACT, artifacts)

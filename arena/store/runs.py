@@ -37,6 +37,7 @@ HEARTBEAT_S = 5.0
 RUN, RUN_ENDPOINT, PROMPT = METADATA.tables["run"], METADATA.tables["run_endpoint"], METADATA.tables["prompt"]
 TRIAL, ATTEMPT = METADATA.tables["trial"], METADATA.tables["attempt"]
 GLIMPSE = METADATA.tables["glimpse"]
+DIGEST = METADATA.tables["digest"]
 ARTIFACT, IMAGE, CALL = METADATA.tables["artifact"], METADATA.tables["image"], METADATA.tables["call"]
 
 
@@ -180,7 +181,19 @@ def claim_run(connection: Connection, run_id: str, owner: str) -> int:
         .where(RUN.c.id == run_id)
         .values(status=RunStatus.RUNNING, owner=owner, heartbeat_at=datetime.now(UTC), ended_at=None)
     )
+    forget_digest(connection, run_id)
     return _intents_become_unknown(connection, run_id)
+
+
+def forget_digest(connection: Connection, run_id: str | sa.ScalarSelect[str]) -> None:
+    """Drop the copy of a run's outcomes in columns, because they are about to change (`arena.store.digests`)."""
+    connection.execute(DIGEST.delete().where(DIGEST.c.run_id == run_id))
+
+
+def run_of(attempt_id: int) -> sa.ScalarSelect[str]:
+    """The run that an attempt belongs to, as part of a statement."""
+    query = sa.select(TRIAL.c.run_id).join(ATTEMPT, ATTEMPT.c.trial_id == TRIAL.c.id)
+    return query.where(ATTEMPT.c.id == attempt_id).scalar_subquery()
 
 
 def _alive(owner: str | None, heartbeat_at: datetime | None) -> bool:
@@ -238,6 +251,7 @@ def looked_up(connection: Connection, attempt_id: int, server_ms: Mapping[str, f
     row = connection.execute(sa.select(ATTEMPT.c.server_ms_json).where(ATTEMPT.c.id == attempt_id)).one()
     values = mapping.lookup_row(row.server_ms_json, server_ms, cost)
     connection.execute(ATTEMPT.update().where(ATTEMPT.c.id == attempt_id).values(values))
+    forget_digest(connection, run_of(attempt_id))
 
 
 def named_attempts(connection: Connection, run_id: str) -> list[NamedAttempt]:
@@ -262,6 +276,7 @@ def end_run(connection: Connection, run_id: str, owner: str, status: RunStatus) 
     mine = (RUN.c.id == run_id) & (RUN.c.owner == owner)
     ended = RUN.update().where(mine).values(status=status, ended_at=datetime.now(UTC), owner=None)
     if connection.execute(ended).rowcount == 1:
+        forget_digest(connection, run_id)
         _intents_become_unknown(connection, run_id)
         _mark_simulated(connection, run_id)
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     UniqueConstraint,
 )
 from sqlmodel import Field, SQLModel
@@ -26,6 +27,7 @@ __all__ = [
     "ArtifactRow",
     "AttemptRow",
     "CallRow",
+    "DigestRow",
     "GlimpseRow",
     "ImageRow",
     "PromptRow",
@@ -234,3 +236,15 @@ class CallRow(SQLModel, table=True):
     ended_ns: int = Field(sa_type=BigInteger)
     resolved_ns: int | None = Field(default=None, sa_type=BigInteger)
     tcp_ns: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class DigestRow(SQLModel, table=True):
+    """A settled run's outcomes in columns; a copy that is dropped whenever its rows change."""
+
+    __tablename__ = "digest"
+    run_id: str = Field(primary_key=True, foreign_key="run.id")
+    version: int
+    first_at: datetime
+    last_at: datetime = Field(index=True)
+    attempts: int
+    data: bytes = Field(sa_type=LargeBinary)

@@ -13,8 +13,8 @@ cli = typer.Typer(name="db", help="Upgrade and check the database.", no_args_is_
 def upgrade() -> None:
     """Bring the database to this version's schema; makes it if it is not there."""
     from arena.errors import StoreError
-    from arena.store import migrate
-    from arena.store.engine import connect, translated, where
+    from arena.store import digests, migrate
+    from arena.store.engine import Database, connect, translated, where
 
     engine = connect(console.settings(), create=True)
     with translated(engine):
@@ -23,6 +23,7 @@ def upgrade() -> None:
             raise StoreError(migrate.complaint(found, where(engine)) or "")
         before = migrate.current(engine)
         migrate.upgrade(engine)
+    digests.refresh(Database(engine))
     typer.echo(f"{where(engine)}: {before or 'empty'} -> {migrate.head()}")
 
 

@@ -1,0 +1,170 @@
+"""The outcomes of a stretch of time, whatever runs they were made by: as fast as their number allows.
+
+Settled runs are read from their digests, the others from their rows; what a window costs depends on what is in it, not
+on how much was measured before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from arena.domain.failure import FailureKind
+from arena.store import digests
+from arena.store.runs import DIGEST, PROMPT, RUN
+from arena.store.stacked import Stacked
+from arena.units import NANO_USD_PER_USD, NS_PER_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+    from sqlalchemy import Connection
+
+MARKS_MS = {
+    "lateness_ms": "lateness_ns",
+    "connected_ms": "connected_ns",
+    "accepted_ms": "accepted_ns",
+    "ttfb_ms": "result_ns",
+    "generation_ms": "result_end_ns",
+    "time_to_first_image_byte_ms": "first_image_byte_ns",
+    "time_to_image_ms": "last_image_byte_ns",
+    "ended_ms": "ended_ns",
+    "last_pending_ms": "last_pending_ns",
+    "first_done_ms": "first_done_ns",
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BLAME = {kind.value: kind.blame.value for kind in FailureKind}
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A stretch of time, from `start` until just before `end`; both are aware."""
+
+    start: datetime
+    end: datetime
+
+
+def outcomes(connection: Connection, between: Between, columns: Sequence[str]) -> pd.DataFrame:
+    """The attempts that were sent in a stretch of time, in the order of their runs.
+
+    `columns` are of `arena.store.queries.OUTCOME_COLUMNS` as far as figures need them, with `server_queue_ms` and
+    `server_compute_ms` instead of the servers' own words. Text is categorical, numbers are floats with NaN where a
+    value is missing, `started_at` is missing where nobody knows whether the request was sent; such an attempt
+    belongs to the instant at which it was meant to be.
+    """
+    wanted, parts = _digest_columns(columns), _parts(connection, between)
+    filled = Stacked(sum(part.attempts for part in parts), digests.schema(), wanted)
+    edges = _us(between.start), _us(between.end)
+    for part in parts:
+        table = part.table(connection, wanted)
+        at_us = table["at"].cast("int64").to_numpy()
+        inside = (at_us >= edges[0]) & (at_us < edges[1])
+        filled.add(table if inside.all() else table.filter(inside))
+    return pd.DataFrame({column: _column(connection, filled, column) for column in ("simulated", *columns)}, copy=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One run that may have attempts in the stretch of time."""
+
+    run_id: str
+    attempts: int
+    digested: bool
+
+    def table(self, connection: Connection, wanted: Sequence[str]) -> pa.Table:
+        """Its outcomes in columns."""
+        if self.digested:
+            return digests.stored(connection, self.run_id, wanted)
+        return digests.from_rows(connection, self.run_id)
+
+
+def _parts(connection: Connection, between: Between) -> list[_Part]:
+    """Each such run, oldest first."""
+    overlaps = (DIGEST.c.first_at < between.end) & (DIGEST.c.last_at >= between.start)
+    digested = sa.select(DIGEST.c.run_id, DIGEST.c.attempts).where(overlaps, DIGEST.c.version == digests.VERSION)
+    parts = [_Part(row.run_id, row.attempts, digested=True) for row in connection.execute(digested)]
+    parts += [
+        _Part(run_id, digests.ended_attempts(connection, run_id), digested=False)
+        for run_id in _undigested(connection, between)
+    ]
+    return sorted(parts, key=lambda part: part.run_id)
+
+
+def _undigested(connection: Connection, between: Between) -> list[str]:
+    has_one = sa.select(DIGEST.c.run_id).where(DIGEST.c.run_id == RUN.c.id, DIGEST.c.version == digests.VERSION)
+    still_on = RUN.c.ended_at.is_(None) | (RUN.c.ended_at >= between.start)
+    query = sa.select(RUN.c.id).where(~has_one.exists(), RUN.c.created_at < between.end, still_on)
+    return list(connection.execute(query).scalars())
+
+
+def _digest_columns(columns: Sequence[str]) -> list[str]:
+    """What has to be unpacked for these columns."""
+    wanted = {"at", "sent", "simulated"}
+    for column in columns:
+        match column:
+            case "started_at":
+                pass
+            case "failure_blame":
+                wanted.add("failure_kind")
+            case "cost_usd":
+                wanted.add("cost_nano_usd")
+            case "category":
+                wanted |= {"prompt_id", "prompt_sha256"}
+            case _:
+                wanted.add(MARKS_MS.get(column, column))
+    return [name for name in digests.schema().names if name in wanted]
+
+
+def _us(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _column(connection: Connection, filled: Stacked, column: str) -> Any:
+    match column:
+        case "started_at":
+            at_us = np.where(filled.flags("sent"), filled.moments_us("at"), np.iinfo(np.int64).min)
+            return pd.Series(at_us.view("datetime64[us]")).dt.tz_localize("UTC")
+        case "failure_blame":
+            return _mapped(filled.categorical("failure_kind"), _BLAME)
+        case "category":
+            return _categories(connection, filled)
+        case "cost_usd":
+            return filled.numbers("cost_nano_usd", NANO_USD_PER_USD)
+        case "simulated":
+            return filled.flags("simulated")
+        case _ if column in MARKS_MS:
+            return filled.numbers(MARKS_MS[column], NS_PER_MS)
+        case _ if column in digests.NAMES:
+            return filled.categorical(column)
+        case _:
+            return filled.numbers(column)
+
+
+def _mapped(column: pd.Categorical, names: dict[str, str]) -> pd.Categorical:
+    """Each category replaced by its name; several may have the same one."""
+    targets = sorted(set(names.values()))
+    place = np.array([targets.index(names[c]) for c in column.categories] + [-1], dtype=np.int64)
+    return pd.Categorical.from_codes(place[column.codes], categories=pd.Index(targets, dtype="str"))
+
+
+def _categories(connection: Connection, filled: Stacked) -> pd.Categorical:
+    """How the prompts are classified now, which may be otherwise than when they were sent."""
+    known = {
+        (row.id, row.sha256): row.category
+        for row in connection.execute(sa.select(PROMPT.c.id, PROMPT.c.sha256, PROMPT.c.category))
+    }
+    ids, hashes = filled.categorical("prompt_id"), filled.categorical("prompt_sha256")
+    count = max(1, len(hashes.categories))
+    distinct, inverse = np.unique(ids.codes.astype(np.int64) * count + hashes.codes, return_inverse=True)
+    split = [divmod(int(pair), count) for pair in distinct]
+    names = [known[ids.categories[i], hashes.categories[h]] for i, h in split]
+    targets = sorted(set(names))
+    place = np.array([targets.index(name) for name in names], dtype=np.int64)
+    codes = place[inverse] if len(place) else np.empty(0, dtype=np.int64)
+    return pd.Categorical.from_codes(codes, categories=pd.Index(targets, dtype="str"))
