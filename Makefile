@@ -69,7 +69,7 @@ format: $(TEST_STAMP)
 	$(TEST)/bin/ruff format .
 
 docs: $(TEST_STAMP)
-	$(TEST)/bin/python -m harness.providerdocs docs/providers.md
+	$(TEST)/bin/python -m harness.providerdocs docs/providers.md prompts/support.json
 
 test: lint
 	$(TEST)/bin/python -m pytest $(PARALLEL)

@@ -9,6 +9,7 @@ entry and the field, and suggests the nearest known name.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import tomllib
@@ -89,6 +90,14 @@ class Catalog:
         return PriceBook(card for cards in found.values() for card in cards)
 
     # -- prompts ------------------------------------------------------------------------------------------------------
+
+    def support(self) -> dict[str, dict[str, dict[str, str]]]:
+        """How the shipped endpoints take each field of a request: endpoint, field, then `how`, `as` and `note`.
+
+        Written by `make docs` from the adapters; of an endpoint of one's own `arena providers show` tells.
+        """
+        told: dict[str, dict[str, dict[str, str]]] = json.loads((shipped.ROOT / "support.json").read_text("utf-8"))
+        return told
 
     def prompt_files(self) -> list[Path]:
         """Every prompt set file, one's own first."""

@@ -12,6 +12,7 @@ from PIL import Image
 from pydantic import Field, model_validator
 
 from arena.domain.base import Value
+from arena.units import format_usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -76,6 +77,18 @@ class PriceCard(Value):
         made = [request.size.pixels] * request.n if pixels is None else pixels
         images = sum((self.per_image_usd + self._output_usd(self.megapixels(p)) for p in made), Decimal(0))
         return images + self.per_input_mp_usd * inputs + self._compute_usd(server_ms or {})
+
+    @property
+    def in_words(self) -> str:
+        """`$0.014 first MP + $0.001/further MP + $0.001/input MP`."""
+        parts = [
+            (self.per_image_usd, "/image"),
+            (self.first_mp_usd or Decimal(0), " first MP"),
+            (self.per_mp_usd, "/further MP" if self.first_mp_usd is not None else "/MP"),
+            (self.per_input_mp_usd, "/input MP"),
+            (self.per_second_usd, "/s"),
+        ]
+        return " + ".join(f"{format_usd(amount)}{unit}" for amount, unit in parts if amount) or "$0"
 
     def megapixels(self, pixels: int) -> Decimal:
         """Megapixels as they are charged."""

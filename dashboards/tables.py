@@ -10,6 +10,7 @@ import pandas as pd
 from arena.domain.failure import FailureKind
 from arena.metrics.figures import METRICS
 from arena.metrics.phases import PHASES
+from arena.reports.windows import WINDOW_METRICS
 from arena.store.queries import OUTCOME_COLUMNS
 from arena.units import format_ms, format_usd
 from dashboards import format as fmt
@@ -26,17 +27,25 @@ SHOWN = tuple(metric for metric in METRICS if not metric.detail)
 _UNITS = {"ms": "ms or s", "ratio": "%", "usd": "US dollars", "1/min": "per minute", "count": "count"}
 
 
-def summary_table(summaries: Sequence[EndpointSummary]) -> Styler:
+LATELY_NAMES = (
+    "attempts", "success_rate", "uptime", "ttfb_p50_ms", "generation_p50_ms", "generation_p95_ms",
+    "time_to_image_p50_ms", "time_to_image_p95_ms", "images_per_minute", "cost_per_1000_usd",
+)  # fmt: skip
+LATELY = tuple(next(m for m in WINDOW_METRICS if m.name == name) for name in LATELY_NAMES)
+"""What is shown of a window."""
+
+
+def summary_table(summaries: Sequence[EndpointSummary], shown: Sequence[Metric] = SHOWN) -> Styler:
     """One row an endpoint, one column a figure: numbers, so that they align, written as value, interval and n."""
     frame = pd.DataFrame(
         {
             "Endpoint": [_name(s) for s in summaries],
-            **{fmt.capitalized(m.title): _column(summaries, m) for m in SHOWN},
+            **{fmt.capitalized(m.title): _column(summaries, m) for m in shown},
             "Failures": [_failures(s) for s in summaries],
         }
     )
     styler = frame.style
-    for metric in SHOWN:
+    for metric in shown:
         for row, summary in enumerate(summaries):
             text = _cell(metric, summary.figures[metric.name])
             styler = styler.format(_always(text), subset=([row], [fmt.capitalized(metric.title)]))
@@ -74,7 +83,7 @@ def _failures(summary: EndpointSummary) -> str:
 def definitions() -> pd.DataFrame:
     """Every figure with its unit, direction and definition."""
     better = {"lower": "lower", "higher": "higher", None: fmt.DASH}
-    every = (*METRICS, *PHASES)
+    every = (*WINDOW_METRICS, *PHASES)
     return pd.DataFrame(
         {
             "Figure": [f"**{fmt.markdown(fmt.capitalized(m.title))}**" for m in every],

@@ -1,17 +1,18 @@
 """The page of documentation about providers, made from the same data that the adapters read.
 
-`make docs` writes it; a test holds it against the data.
+`make docs` writes it, and the table of parameters that the app shows; a test holds both against the data.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.catalog import Catalog
-from harness.cli.endpoints import limits_in_words, price_in_words
+from harness.cli.endpoints import limits_in_words
 from harness.providers import provider
 from harness.providers.base import CANONICAL_FIELDS, UNSUPPORTED, How
 
@@ -58,7 +59,7 @@ def _section(name: str, endpoints: list[Endpoint], book: PriceBook) -> str:
 
 def _row(endpoint: Endpoint, book: PriceBook) -> list[str]:
     card = book.card(endpoint.id, date.max)
-    price = "–" if card is None else price_in_words(card)
+    price = "–" if card is None else card.in_words
     source = "" if card is None else f"{card.source}; {card.from_date}; confidence {card.confidence}"
     limits = limits_in_words(endpoint.limits, endpoint.modes)
     return [f"`{endpoint.id}`", f"`{endpoint.model}`", " ".join(endpoint.modes), *limits, price, source]
@@ -82,5 +83,19 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows])
 
 
+def support(catalog: Catalog) -> str:
+    """How each endpoint takes each field, as the JSON that the app reads (`arena.catalog.Catalog.support`)."""
+    told = {e.id: _told(e) for e in catalog.endpoints().values()}
+    lines = (f"{json.dumps(name)}: {json.dumps(fields)}" for name, fields in sorted(told.items()))
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _told(endpoint: Endpoint) -> dict[str, dict[str, str]]:
+    table = provider(endpoint.protocol).parameters(endpoint)
+    fields = {field: table.get(field, UNSUPPORTED) for field in CANONICAL_FIELDS}
+    return {field: {"how": s.how.value, "as": s.wire_name, "note": s.note} for field, s in fields.items()}
+
+
 if __name__ == "__main__":
     Path(sys.argv[1]).write_text(page(Catalog(environ={})), encoding="utf-8")
+    Path(sys.argv[2]).write_text(support(Catalog(environ={})), encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from arena.errors import ConfigError
 from arena.metrics.figures import METRICS
@@ -17,10 +17,10 @@ from arena.store import windows
 if TYPE_CHECKING:
     import pandas as pd
 
+    from arena.reports.choices import Warmth
     from arena.store.engine import Connection
 
 DEFAULT_DAYS = 30
-Warmth = Literal["any", "warm", "cold"]
 FOR_FIGURES = (
     "endpoint", "provider", "model", "region", "phase", "prompt_id", "status", "failure_kind", "failure_blame",
     "started_at", "lateness_ms", "connected_ms", "ttfb_ms", "generation_ms", "time_to_image_ms", "ended_ms",
@@ -28,6 +28,8 @@ FOR_FIGURES = (
 )  # fmt: skip
 """What the figures of the summary are computed from, its phases aside."""
 FOR_PHASES = ("accepted_ms", "last_pending_ms", "first_done_ms", "server_queue_ms", "server_compute_ms")
+FOR_SLICES = ("mode", "category")
+WINDOW_METRICS = (*METRICS, UPTIME)
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -70,9 +72,32 @@ def parse_window(text: str, now: datetime | None = None) -> Window:
     return Window(start, end)
 
 
-def outcome_frame(connection: Connection, window: Window, *, phases: bool = False) -> pd.DataFrame:
-    """The attempts of a window with the columns of `FOR_FIGURES`, and those of `FOR_PHASES` where they are wanted."""
-    columns = FOR_FIGURES + (FOR_PHASES if phases else ())
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which attempts of a window a table is about; None is every one."""
+
+    warmth: Warmth = "any"
+    region: str | None = None
+    mode: str | None = None
+    category: str | None = None
+
+    def of(self, outcomes: pd.DataFrame) -> pd.DataFrame:
+        """Only those attempts. A frame without `mode` and `category` can be cut by neither."""
+        kept = at_warmth(outcomes, self.warmth)
+        for column, wanted in (("region", self.region), ("mode", self.mode), ("category", self.category)):
+            if wanted is not None:
+                kept = kept[(kept[column] == wanted).to_numpy(dtype=bool)]
+        return kept
+
+
+def outcome_frame(
+    connection: Connection, window: Window, *, phases: bool = False, prompts: bool = False
+) -> pd.DataFrame:
+    """The attempts of a window with the columns of `FOR_FIGURES`.
+
+    Those of `FOR_PHASES` and of `FOR_SLICES` come with them where they are wanted.
+    """
+    columns = FOR_FIGURES + (FOR_PHASES if phases else ()) + (FOR_SLICES if prompts else ())
     return windows.outcomes(connection, windows.Between(window.start, window.end), columns)
 
 
@@ -85,12 +110,14 @@ def at_warmth(outcomes: pd.DataFrame, warmth: Warmth) -> pd.DataFrame:
 
 
 def provider_summaries(
-    connection: Connection, window: Window, warmth: Warmth = "any", *, phases: bool = False
+    connection: Connection, window: Window, wanted: Slice | None = None, *, phases: bool = False
 ) -> list[EndpointSummary]:
     """Every endpoint's figures over a window; see `summaries_of`."""
-    return summaries_of(at_warmth(outcome_frame(connection, window, phases=phases), warmth), phases=phases)
+    sliced = wanted or Slice()
+    by_prompt = sliced.mode is not None or sliced.category is not None
+    return summaries_of(sliced.of(outcome_frame(connection, window, phases=phases, prompts=by_prompt)), phases=phases)
 
 
 def summaries_of(outcomes: pd.DataFrame, *, phases: bool = False) -> list[EndpointSummary]:
     """Figures by endpoint of a window's attempts: those of a run's summary, and the uptime."""
-    return summarize(outcomes, (*METRICS, UPTIME), PHASES if phases else ())
+    return summarize(outcomes, WINDOW_METRICS, PHASES if phases else ())

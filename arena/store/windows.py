@@ -114,7 +114,7 @@ def _digest_columns(columns: Sequence[str]) -> list[str]:
                 wanted.add("failure_kind")
             case "cost_usd":
                 wanted.add("cost_nano_usd")
-            case "category":
+            case "category" | "mode":
                 wanted |= {"prompt_id", "prompt_sha256"}
             case _:
                 wanted.add(MARKS_MS.get(column, column))
@@ -132,8 +132,8 @@ def _column(connection: Connection, filled: Stacked, column: str) -> Any:
             return pd.Series(at_us.view("datetime64[us]")).dt.tz_localize("UTC")
         case "failure_blame":
             return _mapped(filled.categorical("failure_kind"), _BLAME)
-        case "category":
-            return _categories(connection, filled)
+        case "category" | "mode":
+            return _of_prompts(connection, filled, column)
         case "cost_usd":
             return filled.numbers("cost_nano_usd", NANO_USD_PER_USD)
         case "simulated":
@@ -153,18 +153,15 @@ def _mapped(column: pd.Categorical, names: dict[str, str]) -> pd.Categorical:
     return pd.Categorical.from_codes(place[column.codes], categories=pd.Index(targets, dtype="str"))
 
 
-def _categories(connection: Connection, filled: Stacked) -> pd.Categorical:
+def _of_prompts(connection: Connection, filled: Stacked, attribute: str) -> pd.Categorical:
     """How the prompts are classified now, which may be otherwise than when they were sent."""
-    known = {
-        (row.id, row.sha256): row.category
-        for row in connection.execute(sa.select(PROMPT.c.id, PROMPT.c.sha256, PROMPT.c.category))
-    }
+    asked = sa.select(PROMPT.c.id, PROMPT.c.sha256, PROMPT.c[attribute])
+    known = {(row[0], row[1]): str(row[2]) for row in connection.execute(asked)}
     ids, hashes = filled.categorical("prompt_id"), filled.categorical("prompt_sha256")
     count = max(1, len(hashes.categories))
-    distinct, inverse = np.unique(ids.codes.astype(np.int64) * count + hashes.codes, return_inverse=True)
+    codes, distinct = pd.factorize(ids.codes.astype(np.int64) * count + hashes.codes)
     split = [divmod(int(pair), count) for pair in distinct]
     names = [known[ids.categories[i], hashes.categories[h]] for i, h in split]
     targets = sorted(set(names))
-    place = np.array([targets.index(name) for name in names], dtype=np.int64)
-    codes = place[inverse] if len(place) else np.empty(0, dtype=np.int64)
-    return pd.Categorical.from_codes(codes, categories=pd.Index(targets, dtype="str"))
+    place = np.array([*(targets.index(name) for name in names), -1], dtype=np.int64)
+    return pd.Categorical.from_codes(place[codes], categories=pd.Index(targets, dtype="str"))

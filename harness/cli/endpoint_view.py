@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from arena.errors import ConfigError
 from harness import callview
 from harness.cli.console import out
-from harness.cli.endpoints import as_row, key_in_words, limits_in_words, price_in_words
+from harness.cli.endpoints import as_row, key_in_words, limits_in_words
 from harness.providers.base import CANONICAL_FIELDS, UNSUPPORTED, How, Job, unsupported
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Told:
         screen.print(f"{self.endpoint.id}: {self.endpoint.model} at {self.endpoint.base_url}, {self.endpoint.protocol}")
         sides, steps, n, inputs, at_once = limits_in_words(self.endpoint.limits, self.endpoint.modes)
         screen.print(f"sides {sides} px · steps {steps} · n up to {n} · input images {inputs} · open at once {at_once}")
-        price = "unknown" if self.card is None else f"{price_in_words(self.card)}, from {self.card.from_date}"
+        price = "unknown" if self.card is None else f"{self.card.in_words}, from {self.card.from_date}"
         source = "" if self.card is None else f" ({self.card.confidence}: {self.card.source})"
         screen.print(f"price {price}{source} · key {key_in_words(self.endpoint)}")
         if self.endpoint.note:

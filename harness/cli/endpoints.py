@@ -55,7 +55,7 @@ def ls(
             endpoint.protocol,
             " ".join(endpoint.modes),
             *limits_in_words(endpoint.limits, endpoint.modes),
-            "–" if card is None else price_in_words(card),
+            "–" if card is None else card.in_words,
             key_in_words(endpoint),
         )
     out().print(table)
@@ -91,20 +91,6 @@ def limits_in_words(limits: Limits, modes: tuple[Mode, ...]) -> tuple[str, str, 
     inputs = str(limits.max_input_images) if Mode.EDIT in modes else "–"
     rate = f", {limits.requests_per_minute:g}/min" if limits.requests_per_minute else ""
     return sides, steps, str(limits.max_n), inputs, f"{limits.max_in_flight}{rate}"
-
-
-def price_in_words(card: PriceCard) -> str:
-    """`$0.014 first MP + $0.001/MP + $0.001/input MP`."""
-    from arena.units import format_usd
-
-    parts = [
-        (card.per_image_usd, "/image"),
-        (card.first_mp_usd or 0, " first MP"),
-        (card.per_mp_usd, "/further MP" if card.first_mp_usd is not None else "/MP"),
-        (card.per_input_mp_usd, "/input MP"),
-        (card.per_second_usd, "/s"),
-    ]
-    return " + ".join(f"{format_usd(amount)}{unit}" for amount, unit in parts if amount) or "$0"
 
 
 def key_in_words(endpoint: Endpoint) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from arena.domain.request import Delivery, ImageFormat, Mode
-from harness.cli.console import Json, catalog, out, print_json
+from arena.reports.choices import Warmth
+from harness.cli.console import Json, catalog, out, print_json, settings
 
 if TYPE_CHECKING:
     from arena.domain.endpoint import Endpoint
@@ -50,6 +51,36 @@ def ls(*, as_json: Json = False) -> None:
             name, " ".join(row["protocols"]), str(row["endpoints"]), " ".join(row["modes"]), keys or "none needed"
         )
     out().print(table)
+
+
+@cli.command()
+def table(
+    window: Annotated[str, typer.Option("--window", help="30d, 12h, 4w, or 2026-10-01..2026-11-01.")] = "30d",
+    *,
+    warmth: Annotated[Warmth, typer.Option("--connections", help="any, warm or cold.")] = "any",
+    mode: Annotated[Mode | None, typer.Option("--mode", help="Only this mode.")] = None,
+    category: Annotated[str | None, typer.Option("--category", help="Only prompts of this category.")] = None,
+    region: Annotated[str | None, typer.Option("--region", help="Only endpoints in this region.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also p90 and p99.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What providers have been like lately: figures over every run of a window."""
+    from arena.reports.summary import as_json as nested
+    from arena.reports.windows import WINDOW_METRICS, Slice, parse_window, provider_summaries
+    from arena.store.engine import open_database
+    from harness.cli.tables import print_summary
+
+    chosen = parse_window(window)
+    with open_database(settings()).read() as connection:
+        sliced = Slice(warmth, region, None if mode is None else mode.value, category)
+        summaries = provider_summaries(connection, chosen, sliced, phases=as_json)
+    if as_json:
+        print_json({"from": chosen.start, "until": chosen.end, "endpoints": nested(summaries)})
+        return
+    if not summaries:
+        out().print(f"nothing was measured from {chosen.text} with these filters; try a longer --window")
+        return
+    print_summary(out(), summaries, chosen.text, everything=everything, metrics=WINDOW_METRICS)
 
 
 @cli.command()

@@ -39,18 +39,23 @@ class _Column:
 
 
 def print_summary(
-    console: Console, summaries: Sequence[EndpointSummary], title: str, *, everything: bool = False
+    console: Console,
+    summaries: Sequence[EndpointSummary],
+    title: str,
+    *,
+    everything: bool = False,
+    metrics: Sequence[Metric] = METRICS,
 ) -> None:
     """One row an endpoint, one column a metric; as many tables below each other as the terminal is too narrow for.
 
     `everything`: also the figures that are details.
     """
     names = _Column("endpoint", [_name(s) for s in summaries], "left")
-    wanted = [m for m in METRICS if everything or not m.detail]
+    wanted = [m for m in metrics if everything or not m.detail]
     told = [m for m in wanted if any(s.figures[m.name].n for s in summaries)]
-    metrics = [_Column(m.title, [_cell(m, s.figures[m.name]) for s in summaries]) for m in told]
+    cells = [_Column(m.title, [_cell(m, s.figures[m.name]) for s in summaries]) for m in told]
     failures = _Column("failures", [_failures(s) for s in summaries], "left")
-    for index, columns in enumerate(_pages([*metrics, failures], console.width - names.width - PADDING)):
+    for index, columns in enumerate(_pages([*cells, failures], console.width - names.width - PADDING)):
         table = Table(title=title if index == 0 else None, title_justify="left", pad_edge=False, header_style="bold")
         for column in (names, *columns):
             # A fixed width, or a title that has to be broken would make the figures break with it.

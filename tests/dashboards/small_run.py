@@ -34,7 +34,7 @@ def png(colour, size=(64, 48)):
     return out.getvalue()
 
 
-def outcome(blobs, trial, endpoint, *, failed):
+def outcome(blobs, trial, endpoint, *, failed, began=BEGAN):
     took = (400 + 10 * trial.seq) * MS
     call = CallRecord(
         purpose=CallPurpose.SUBMIT, method="POST", url="http://127.0.0.1/v1", http_status=200,
@@ -42,7 +42,7 @@ def outcome(blobs, trial, endpoint, *, failed):
         headers_ns=took - 20 * MS, first_byte_ns=took - 10 * MS, ended_ns=took,
     )  # fmt: skip
     marks = {"connected_ns": 5 * MS, "accepted_ns": took - 10 * MS, "ended_ns": took}
-    rest = {"started_at": BEGAN + timedelta(seconds=trial.seq), "simulated": endpoint.simulated, "calls": (call,)}
+    rest = {"started_at": began + timedelta(seconds=trial.seq), "simulated": endpoint.simulated, "calls": (call,)}
     if failed:
         failure = Failure(kind=FailureKind.CAPACITY, message=NASTY_MESSAGE, http_status=503)
         return Outcome(timings=marks, failure=failure, **rest)
@@ -94,7 +94,9 @@ def make_run(
             endpoint = by_id[entry.trial.endpoint_id]
             attempt = attempts.write_intent(connection, entry.id, 1, simulated=simulated)
             failed = endpoint.id.endswith("flaky") and entry.trial.seq % 3 == 0
-            attempts.write_outcome(connection, attempt, outcome(blobs, entry.trial, endpoint, failed=failed))
+            attempts.write_outcome(
+                connection, attempt, outcome(blobs, entry.trial, endpoint, failed=failed, began=began)
+            )
         if status is not RunStatus.RUNNING:
             runs.end_run(connection, run_id, "host:1:x", status)
     database.close()
