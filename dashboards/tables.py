@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from arena.domain.failure import FailureKind
 from arena.metrics.figures import METRICS
-from arena.metrics.phases import PHASES
 from arena.reports.windows import WINDOW_METRICS
 from arena.store.queries import OUTCOME_COLUMNS
 from arena.units import format_ms, format_usd
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from arena.reports.summary import EndpointSummary
 
 SHOWN = tuple(metric for metric in METRICS if not metric.detail)
-_UNITS = {"ms": "ms or s", "ratio": "%", "usd": "US dollars", "1/min": "per minute", "count": "count"}
 
 
 LATELY_NAMES = (
@@ -78,32 +75,6 @@ def _failures(summary: EndpointSummary) -> str:
     parts = [f"{count} {fmt.kind(kind)}" for kind, count in summary.failures.items()]
     parts += [f"{summary.unknown} unknown"] if summary.unknown else []
     return "  \n".join(fmt.markdown(part) for part in parts) or fmt.DASH
-
-
-def definitions() -> pd.DataFrame:
-    """Every figure with its unit, direction and definition."""
-    better = {"lower": "lower", "higher": "higher", None: fmt.DASH}
-    every = (*WINDOW_METRICS, *PHASES)
-    return pd.DataFrame(
-        {
-            "Figure": [f"**{fmt.markdown(fmt.capitalized(m.title))}**" for m in every],
-            "Unit": [_UNITS[m.unit] for m in every],
-            "Better": [better[m.better] for m in every],
-            "Definition": [fmt.markdown(m.definition) for m in every],
-        }
-    )
-
-
-def failure_kinds() -> pd.DataFrame:
-    """Every failure kind with whose it is and what follows from that."""
-    return pd.DataFrame(
-        {
-            "Failure": [fmt.kind(kind) for kind in FailureKind],
-            "Blame": [kind.blame.value for kind in FailureKind],
-            "In the success rate": ["yes" if kind.blame == "provider" else "no" for kind in FailureKind],
-            "May be billed": ["yes" if kind.may_be_billed else "no" for kind in FailureKind],
-        }
-    )
 
 
 def outcome_table(row: pd.Series) -> pd.DataFrame:

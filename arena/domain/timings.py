@@ -66,3 +66,19 @@ def reported_ms(server_ms: str, names: tuple[str, ...]) -> float | None:
     """The first of these names that a server's own timings (JSON) have, in milliseconds of that server's clock."""
     said = {} if server_ms == "{}" else json.loads(server_ms)
     return next((float(said[name]) for name in names if name in said), None)
+
+
+MARKS = {
+    "sent": "the request leaves; every other mark counts from here",
+    "lateness": "how much later than planned it left, under a timed load: our own delay, never the provider's",
+    "slot wait": "how long it waited before for the endpoint's own limits; not part of any latency",
+    "connected": "the connection stands; missing when a warm one was used",
+    "accepted": "first byte of the answer to the submitting call",
+    "result": "first byte of the answer that carries the image or its address: TTFB",
+    "result end": "last byte of that answer: generation",
+    "first image byte": "first byte of the image itself, inside the answer or of its download",
+    "last image byte": "last byte of the image itself: time to image",
+    "last pending, first done": "the last poll that found the job at work, the first that found it done",
+    "ended": "the attempt is over, whatever became of it",
+}
+"""The marks as they are explained to readers."""

@@ -9,11 +9,15 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from arena.battles.house import House
+from arena.domain.failure import FailureKind
 from arena.domain.run import RunStatus
-from arena.metrics.figures import METRICS
+from arena.metrics.intervals import order_statistic_ranks
 from arena.metrics.phases import PHASES
 from arena.reports.export import OF_A_RUN, FileFormat, Table
+from arena.reports.methodology import QUANTILES, sections
 from arena.reports.summary import summarize
+from arena.reports.windows import WINDOW_METRICS
 from arena.settings import Settings
 from arena.store.blobs import BlobStore
 from dashboards import data
@@ -174,9 +178,28 @@ def test_a_failed_trial_shows_its_message_as_text(open_page, small):
 
 
 def test_methodology_defines_every_figure_and_every_failure(open_page, directory):
-    figures, _, failures = (table.value for table in open_page("methodology").table)
-    assert len(figures) == len(METRICS) + len(PHASES)
+    app = open_page("methodology")
+    figures, _, _, failures, _ = (table.value for table in app.table)
+    assert len(figures) == len(WINDOW_METRICS) + len(PHASES)
     assert set(failures["Blame"]) == {"provider", "moderation", "ours"}
+    assert len(failures) == len(FailureKind)
+    assert next(h.value for h in app.markdown if h.value.startswith("## ")) == "## Figures"
+
+
+def test_methodology_speaks_of_the_rules_that_hold_here(open_page, directory, monkeypatch):
+    monkeypatch.setenv("ARENA_VOTE_GOLD_SHARE", "0.05")
+    monkeypatch.setenv("ARENA_VOTES_PER_VOTER_AND_DAY", "77")
+    said = words(open_page("methodology"))
+    assert "5% of pairs have a known answer" in said
+    assert "at most 77 votes a day" in said
+
+
+def test_methodology_says_from_how_many_values_an_interval_is_shown():
+    needs = next(s for s in sections(House()) if "quantile" in s.title).rows
+    for row in needs:
+        q, from_n = QUANTILES[row["Quantile"]], int(row["Its interval from"])
+        assert order_statistic_ranks(from_n, q) is not None
+        assert order_statistic_ranks(from_n - 1, q) is None
 
 
 @pytest.mark.parametrize("page", PAGES[:3])
