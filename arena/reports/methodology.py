@@ -91,7 +91,10 @@ _SIMULATED = (
     "they appear, and the simulated and real results of one endpoint are two rows, never one."
 )
 _RULES = {
-    Rule.NEWCOMER: f"one with under {pairing.LAGGING:.0%} of the median votes (all, while that is under {pairing.AT_LEAST_VOTES}) meets a near one",
+    Rule.NEWCOMER: (
+        f"one with under {pairing.LAGGING:.0%} of the median number of votes (all, while that is under "
+        f"{pairing.AT_LEAST_VOTES}) meets one near it"
+    ),
     Rule.UNCERTAIN: "pairs whose order is uncertain, the more so the likelier",
     Rule.UNIFORM: "any pair, all alike: against it the other rules can be checked",
 }

@@ -1,0 +1,85 @@
+"""How long a page takes until it is drawn: `python -m tests.benchmarks.app.first_paint DATA_DIR [--times 5]`.
+
+A real Chromium opens each page in a context of its own, without a cache of anything. The clock runs from the navigation
+until the page's script has ended, its heading and its last chart stand and no skeleton is left. `first` is the first
+visit after the app was started, when nothing has been read yet; the others come after it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+import dashboards
+from tests.browser.screenshots import ARGUMENTS, CHROMIUM, served
+
+DRAWN = """title => {
+    const app = document.querySelector('[data-testid=stApp]');
+    const heading = [...document.querySelectorAll('h1')].some(h => h.textContent.trim() === title);
+    return app && app.dataset.testScriptState === 'notRunning' && heading
+        && !document.querySelector('[data-testid=stSkeleton]')
+        && [...document.querySelectorAll('[data-testid=stPlotlyChart]')].every(c => c.querySelector('.main-svg'));
+}"""
+AIM_MS = 1500
+
+
+def pages() -> list[str]:
+    """Every page by its address."""
+    return sorted(p.stem for p in (Path(dashboards.__file__).parent / "app_pages").glob("*.py"))
+
+
+def titles(browser: Browser, address: str) -> dict[str, str]:
+    """The heading of each page; opening them also makes the app read what it keeps."""
+    found = {}
+    for name in pages():
+        page = browser.new_page()
+        page.goto(f"{address}/{name}")
+        page.locator("h1").first.wait_for(timeout=120_000)
+        found[name] = page.locator("h1").first.inner_text().strip()
+        page.close()
+    return found
+
+
+def visit(browser: Browser, url: str, title: str) -> float:
+    """Milliseconds until a page is drawn, in a context that has seen nothing."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    page = context.new_page()
+    began = time.perf_counter()
+    page.goto(url, wait_until="commit")
+    page.wait_for_function(DRAWN, arg=title, timeout=120_000, polling=20)
+    took_ms = (time.perf_counter() - began) * 1000
+    context.close()
+    return took_ms
+
+
+def main() -> None:
+    """Print one line a page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data_dir", type=Path)
+    parser.add_argument("--times", type=int, default=5)
+    arguments = parser.parse_args()
+    load = os.getloadavg()[0]
+    sys.stdout.write(f"{os.cpu_count()} processors, load {load:.1f} before; aim: median under {AIM_MS} ms\n")
+    with served(arguments.data_dir.absolute()) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        known = titles(browser, address)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        sys.stdout.write(f"{'page':14s} {'first':>8s} {'median':>8s} {'worst':>8s}  ms\n")
+        for name, title in known.items():
+            with served(arguments.data_dir.absolute()) as address:  # a fresh app, so that `first` is first
+                took = [visit(browser, f"{address}/{name}", title) for _ in range(arguments.times + 1)]
+            row = f"{name:14s} {took[0]:8.0f} {statistics.median(took[1:]):8.0f} {max(took[1:]):8.0f}\n"
+            sys.stdout.write(row)
+            sys.stdout.flush()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
