@@ -80,8 +80,8 @@ def calls(run_id: str, trial: int) -> pd.DataFrame:
     return _calls(source(), run_id, trial, version(run_id))
 
 
-def endpoints() -> list[str]:
-    """Every endpoint of every run, in the order in which they first appeared, so that colours stay."""
+def endpoints() -> dict[str, str]:
+    """Every endpoint of every run with its provider, in the order of first appearance, so that colours stay."""
     return _endpoints(source(), str(overview()["run_id"].iloc[:1].tolist()))
 
 
@@ -160,10 +160,9 @@ def _calls(source: str, run_id: str, trial: int, version: str) -> pd.DataFrame:
 
 
 @st.cache_data(ttl=SETTLED_S, max_entries=4, show_spinner=False)
-def _endpoints(source: str, newest: str) -> list[str]:
+def _endpoints(source: str, newest: str) -> dict[str, str]:
     with _database(source).read() as connection:
-        oldest_first = reversed(runs.list_runs(connection))
-    return list(dict.fromkeys(name for past in oldest_first for name in past.plan.endpoints))
+        return runs.endpoints_seen(connection)
 
 
 @st.cache_data(ttl=SETTLED_S, max_entries=200, max_size="256 MB", show_spinner=False)

@@ -9,7 +9,7 @@ from arena.domain.run import RunStatus
 from arena.units import format_ms, format_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from arena.metrics.base import Figure, Metric
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DASH = "–"
 PALETTE = ("#2A7FC1", "#E08A00", "#12A37B", "#C9659F", "#D4541B", "#4FB0E3", "#8A8F98", "#A08F1E")
+SHADES = (0.0, 0.35, -0.3, 0.6)
 STATUS = {
     RunStatus.RUNNING: "running",
     RunStatus.FINISHED: "finished",
@@ -45,9 +46,27 @@ def unbroken(text: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}").replace("–", "\N{WORD JOINER}–\N{WORD JOINER}")
 
 
-def colours(endpoints: Iterable[str]) -> dict[str, str]:
-    """A colour for each endpoint by its place; the order must only ever grow at its end."""
-    return {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(dict.fromkeys(endpoints))}
+def colours(providers: Mapping[str, str]) -> dict[str, str]:
+    """A colour for each endpoint and each provider, from endpoints with their providers in a settled order.
+
+    A provider has one colour, its endpoints shades of it; so that colours stay, the order must only ever grow at its
+    end.
+    """
+    known: dict[str, str] = {}
+    seen: dict[str, int] = {}
+    for endpoint, provider in providers.items():
+        base = known.setdefault(provider, PALETTE[len(seen) % len(PALETTE)])
+        place = seen.setdefault(provider, 0)
+        seen[provider] += 1
+        known[endpoint] = shade(base, SHADES[place % len(SHADES)])
+    return known
+
+
+def shade(colour: str, lighter: float) -> str:
+    """A colour moved towards white by a share of the way there, or towards black by a negative one."""
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    moved = (part + (255 - part) * lighter if lighter >= 0 else part * (1 + lighter) for part in parts)
+    return "#" + "".join(f"{round(part):02X}" for part in moved)
 
 
 def colour(known: Mapping[str, str], endpoint: str) -> str:

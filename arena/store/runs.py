@@ -160,6 +160,14 @@ def run_endpoints(connection: Connection, run_id: str) -> list[tuple[Endpoint, P
     ]
 
 
+def endpoints_seen(connection: Connection) -> dict[str, str]:
+    """Every endpoint that took part in a run with its provider, in the order of their first runs."""
+    first = sa.func.min(RUN_ENDPOINT.c.run_id)
+    query = sa.select(RUN_ENDPOINT.c.endpoint_id, sa.func.max(RUN_ENDPOINT.c.provider))
+    rows = connection.execute(query.group_by(RUN_ENDPOINT.c.endpoint_id).order_by(first, RUN_ENDPOINT.c.endpoint_id))
+    return {row[0]: row[1] for row in rows}
+
+
 def run_prompts(connection: Connection, run_id: str) -> dict[str, Prompt]:
     """The prompts of a run as they were when it was made, by id."""
     used = sa.select(TRIAL.c.prompt_id, TRIAL.c.prompt_sha256).where(TRIAL.c.run_id == run_id).distinct().subquery()

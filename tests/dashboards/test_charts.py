@@ -31,7 +31,7 @@ SUMMARIES = [
     summary("b/slow", p50=Figure(4000, 3), rate=Figure(1, 3, 0.44, 1), simulated=True),
     summary("c/none"),
 ]  # fmt: skip
-COLOURS = colours(["a/fast", "b/slow", "c/none"])
+COLOURS = colours({"a/fast": "a", "b/slow": "b", "c/none": "c"})
 
 
 def outcomes(**times):
@@ -128,9 +128,13 @@ def test_every_chart_says_which_direction_is_better():
     assert all(chart.title and chart.alt for chart in made)
 
 
-def test_colours_stay_when_endpoints_are_added():
-    assert colours(["b", "a"]) == {"b": PALETTE[0], "a": PALETTE[1]}
-    assert colours(["b", "a", "0"]).items() >= colours(["b", "a"]).items()
+def test_a_provider_keeps_its_colour_and_its_endpoints_are_shades_of_it():
+    seen = {"b/one": "b", "a/one": "a"}
+    known = colours(seen)
+    assert (known["b"], known["a"]) == (known["b/one"], known["a/one"]) == PALETTE[:2]
+    more = colours({**seen, "0/one": "0", "b/two": "b"})
+    assert more.items() >= known.items()
+    assert more["b/two"] not in {more["b/one"], *PALETTE}
 
 
 def call(position=0, **marks):

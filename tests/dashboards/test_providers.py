@@ -99,7 +99,7 @@ def test_a_day_without_a_request_is_a_gap_in_the_line():
     began = datetime(2026, 1, 1, tzinfo=UTC)
     figure = Figure(1000.0, 30, 900.0, 1100.0)
     points = tuple(Point(began + DAY * i, figure) for i in (0, 1, 3))
-    chart = trend_charts.over_time([Trend("lab/one", False, points)], P50, colours(["lab/one"]), DAY)
+    chart = trend_charts.over_time([Trend("lab/one", False, points)], P50, colours({"lab/one": "lab"}), DAY)
     line = chart.figure.data[0]
     assert list(line.y) == [1.0, 1.0, None, 1.0]
     assert list(line.error_y.array) == pytest.approx([0.1, 0.1, 0.0, 0.1])
@@ -116,7 +116,7 @@ def test_the_distribution_draws_what_share_took_at_most_so_long():
             "time_to_image_ms": [float(i) for i in range(1001)],
         }
     )
-    line = trend_charts.distribution(frame, colours(["lab/one"])).figure.data[0]
+    line = trend_charts.distribution(frame, colours({"lab/one": "lab"})).figure.data[0]
     half = list(line.y).index(50.0)
     assert line.x[half] == pytest.approx(0.5)
     assert "n 1,001" in line.name
