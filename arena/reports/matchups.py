@@ -99,7 +99,7 @@ def matchups(board: Leaderboard) -> tuple[Matchup, ...]:
     codes_met, starts = np.unique(pair[order], return_index=True)
     expected = _expected_shares(board)
     found = []
-    for code, mine in zip(codes_met, np.split(order, starts[1:]), strict=True):
+    for code, mine in zip(codes_met, np.split(order, starts)[1:], strict=True):
         i, j = int(code) // n, int(code) % n
         pieces = (sign[mine], votes.prompt[mine], swapped[mine])
         found.append(_matchup(votes.contenders[i], votes.contenders[j], *pieces, expected[i, j], len(codes_met)))
