@@ -39,8 +39,8 @@ def board_verdict(board: Leaderboard, usd_per_1000: Mapping[str, Figure]) -> str
     gaps = least_gaps_elo(board)[place[best.entrant]]
     least_ahead = {row.entrant: _elo(best) - _elo(row) - gaps[place[row.entrant]] for row in ranked[1:]}
     if all(ahead > 0 for ahead in least_ahead.values()):
-        others = "the other" if len(ranked) == 2 else f"all {len(ranked) - 1} others"
-        said: str | None = f"{best.entrant} is rated highest, and the votes tell it apart from {others} that are ranked"
+        others = "the other one that is ranked" if len(ranked) == 2 else f"all {len(ranked) - 1} others that are ranked"
+        said: str | None = f"the highest rated, {best.entrant}, is told apart from {others}"
     else:
         first = [row for row in ranked if row.tier == 1 and not row.retired]
         prices = {row.entrant: usd_per_1000[row.entrant].value for row in first if row.entrant in usd_per_1000}
@@ -61,12 +61,12 @@ def _priced(best: Row, prices: Mapping[str, float], most_behind_elo: Mapping[str
     cheapest, least = min(prices.items(), key=lambda item: (item[1], item[0] != best.entrant))
     written = [format_usd(price) for price in (least, top)]
     if cheapest == best.entrant:
-        return f"{cheapest} is rated highest, and nobody of known price in tier 1 costs less: {written[0]} per 1,000"
+        return f"the highest rated, {cheapest}, costs no more than anybody of known price in tier 1: {written[0]} per 1,000"
     if least > 0 and top / least < WORTH_SAYING:
         return None
     ratio = "free" if least == 0 else f"{_times(top / least)} cheaper"
     return (
-        f"{cheapest} is not told apart from {best.entrant}, the highest rated, and is {ratio}: {written[0]} instead of "
+        f"{ratio}, and not told apart from the highest rated, {best.entrant}: {cheapest} at {written[0]} instead of "
         f"{written[1]} per 1,000; the votes leave open that it is up to {most_behind_elo[cheapest]:.0f} Elo worse"
     )
 

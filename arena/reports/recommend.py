@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from arena.reports.limits import Check, Kept, LimitName, Limits, checks, text
-from arena.reports.wording import listed
+from arena.reports.wording import chance_text, listed
 from arena.units import format_usd
 
 if TYPE_CHECKING:
@@ -161,9 +161,11 @@ def _chosen(choice: Held, open_to: tuple[Candidate, ...], cheaper: Candidate | N
     """The answer in a sentence of two or three parts."""
     best, kept = choice.candidate, " that keep every limit" if choice.checks else ""
     if admitted == 1:
-        return f"{best.endpoint} alone keeps every limit" if kept else f"{best.endpoint} is the only candidate"
-    chance = _chance(choice.probability_best or 0.0)
-    parts = [f"{best.endpoint} is rated highest of the {admitted}{kept}, and is the best of them with {chance}"]
+        return f"the choice is {best.endpoint}: it {'alone keeps every limit' if kept else 'is the only candidate'}"
+    chance = chance_text(choice.probability_best or 0.0)
+    parts = [
+        f"the choice is {best.endpoint}: rated highest of the {admitted}{kept}, and the best of them with a probability of {chance}"
+    ]
     if open_to:
         parts.append(f"not told apart from it: {listed([c.endpoint for c in open_to])}")
     else:
@@ -172,13 +174,6 @@ def _chosen(choice: Held, open_to: tuple[Candidate, ...], cheaper: Candidate | N
         prices = [format_usd(c.usd_per_1000.value) for c in (cheaper, best)]
         parts.append(f"the cheapest of these, {cheaper.endpoint}, costs {prices[0]} per 1,000 instead of {prices[1]}")
     return "; ".join(parts)
-
-
-def _chance(chance: float) -> str:
-    """A chance counted from some thousand draws, without a certainty that those do not give."""
-    if chance > 0.99:
-        return "a probability above 99 %"
-    return "a probability below 1 %" if chance < 0.01 else f"a probability of {chance:.0%}"
 
 
 def _nobody(held: tuple[Held, ...], limits: Limits, nearest: Held | None) -> str:

@@ -101,3 +101,8 @@ def listed(names: Sequence[str], most: int = MOST_NAMED) -> str:
     if len(names) > most:
         return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def chance_text(chance: float) -> str:
+    """`83 %`; near 0 and 1 no more than some thousand draws can tell."""
+    return ">99 %" if chance > 0.99 else "<1 %" if chance < 0.01 else f"{chance * 100:.0f} %"

@@ -64,6 +64,8 @@ def recommend(
         print_json(document | {"left_out": omitted, "board": board.board.name, "votes": board.votes})
         return
     _print(out(), chosen, joined, found)
+    if not board.rows and not simulated:
+        out().print("note: simulated endpoints have a board of their own: --simulated")
 
 
 def _print(screen: Console, chosen: Recommendation, joined: Tradeoffs, found: Measured) -> None:
@@ -79,8 +81,6 @@ def _print(screen: Console, chosen: Recommendation, joined: Tradeoffs, found: Me
         screen.print(_table(chosen, found))
     for omitted in joined.omitted:
         screen.print(Text(f"left out: {omitted.sentence}", style="dim"))
-    if not joined.candidates and not joined.simulated:
-        screen.print("note: simulated endpoints have a board of their own: --simulated")
 
 
 def _table(chosen: Recommendation, found: Measured) -> Table:
@@ -102,12 +102,13 @@ def _table(chosen: Recommendation, found: Measured) -> Table:
 
 def _cells(held: Held) -> tuple[str, ...]:
     from arena.reports.limits import TITLES
+    from arena.reports.wording import chance_text
     from arena.units import format_usd
 
     c, row = held.candidate, held.candidate.rating
     ends = ["open" if end is None else f"{end:.0f}" for end in (row.low, row.high)]
     missed = [TITLES[check.limit] for check in held.checks if not check.kept.admits]
-    best = "–" if held.probability_best is None else f"{held.probability_best:.0%}"
+    best = "–" if held.probability_best is None else chance_text(held.probability_best)
     said = f"misses {', '.join(missed)}" if missed else "open" if held.doubts else "kept" if held.checks else ""
     times, rate = _figure("p95", c.p95_ms), _figure("success", c.success)
     return (

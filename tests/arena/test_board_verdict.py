@@ -18,22 +18,23 @@ def test_a_cheap_one_of_the_first_tier_is_named_with_the_ratio_and_what_is_open(
     _, made = verdict(TWINS)
     best, other = (row.entrant.replace("/", "_") for row in made.rows[:2])
     said, _ = verdict(TWINS, **{best: 30.0, other: 4.7, "c_low": 0.1})
-    assert said.startswith(f"{made.rows[1].entrant} is not told apart from {made.rows[0].entrant}, the highest rated")
-    assert "6.3× cheaper: $4.70 instead of $30.00 per 1,000" in said  # rounded down
+    names = [row.entrant for row in made.rows]
+    assert said.startswith(f"6.3× cheaper, and not told apart from the highest rated, {names[0]}: {names[1]}")
+    assert "$4.70 instead of $30.00 per 1,000" in said
     open_ = int(said.partition("up to ")[2].split()[0])
     assert open_ > made.rows[0].elo - made.rows[1].elo
 
 
 def test_one_that_is_told_apart_from_all_others_needs_no_price():
     said, _ = verdict({"a/one": 300, "b/two": 0, "c/low": -200})
-    assert said == "a/one is rated highest, and the votes tell it apart from all 2 others that are ranked"
+    assert said == "the highest rated, a/one, is told apart from all 2 others that are ranked"
 
 
 def test_the_highest_rated_may_be_the_cheapest_too():
     _, made = verdict(TWINS)
     best, other = (row.entrant.replace("/", "_") for row in made.rows[:2])
     said, _ = verdict(TWINS, **{best: 2.0, other: 4.0})
-    assert "nobody of known price in tier 1 costs less: $2.00 per 1,000" in said
+    assert "costs no more than anybody of known price in tier 1: $2.00 per 1,000" in said
 
 
 def test_nothing_is_said_where_nothing_is_told_apart():

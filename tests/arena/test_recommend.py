@@ -38,7 +38,9 @@ def test_without_limits_the_highest_rated_is_chosen(found):
     said = chosen(found)
     assert said.choice.candidate.endpoint == "a/best"
     assert said.choice.probability_best > 0.99
-    assert said.sentence.startswith("a/best is rated highest of the 4, and is the best of them with a probability")
+    assert said.sentence.startswith(
+        "the choice is a/best: rated highest of the 4, and the best of them with a probability"
+    )
     assert "told apart from all of them" in said.sentence
 
 
@@ -132,7 +134,7 @@ def test_an_unknown_figure_keeps_no_limit_and_is_no_near_miss():
 
 def test_one_that_keeps_the_limits_alone_has_no_rivals(found):
     said = chosen(found, usd_per_1000=2)
-    assert said.sentence == "d/poor alone keeps every limit"
+    assert said.sentence == "the choice is d/poor: it alone keeps every limit"
     assert (said.choice.probability_best, said.not_told_apart) == (1, ())
 
 
