@@ -45,6 +45,14 @@ def unbroken(text: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}").replace("–", "\N{WORD JOINER}–\N{WORD JOINER}")
 
 
+def short(name: str, most: int = 34) -> str:
+    """A long name without its middle: providers stand at its beginning, versions at its end."""
+    if len(name) <= most:
+        return name
+    kept = most - 1
+    return f"{name[: kept - kept // 2]}…{name[-(kept // 2) :]}"
+
+
 def colours(endpoints: Iterable[str]) -> dict[str, str]:
     """A colour for each endpoint by its place; the order must only ever grow at its end."""
     return {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(dict.fromkeys(endpoints))}

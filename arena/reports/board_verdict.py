@@ -61,7 +61,8 @@ def _priced(best: Row, prices: Mapping[str, float], most_behind_elo: Mapping[str
     cheapest, least = min(prices.items(), key=lambda item: (item[1], item[0] != best.entrant))
     written = [format_usd(price) for price in (least, top)]
     if cheapest == best.entrant:
-        return f"the highest rated, {cheapest}, costs no more than anybody of known price in tier 1: {written[0]} per 1,000"
+        said = f"the highest rated, {cheapest}, costs no more than anybody of known price in tier 1"
+        return f"{said}: {written[0]} per 1,000"
     if least > 0 and top / least < WORTH_SAYING:
         return None
     ratio = "free" if least == 0 else f"{_times(top / least)} cheaper"

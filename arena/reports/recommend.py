@@ -162,9 +162,9 @@ def _chosen(choice: Held, open_to: tuple[Candidate, ...], cheaper: Candidate | N
     best, kept = choice.candidate, " that keep every limit" if choice.checks else ""
     if admitted == 1:
         return f"the choice is {best.endpoint}: it {'alone keeps every limit' if kept else 'is the only candidate'}"
-    chance = chance_text(choice.probability_best or 0.0)
+    chance = f"a probability of {chance_text(choice.probability_best or 0.0)}"
     parts = [
-        f"the choice is {best.endpoint}: rated highest of the {admitted}{kept}, and the best of them with a probability of {chance}"
+        f"the choice is {best.endpoint}: rated highest of the {admitted}{kept}, and the best of them with {chance}"
     ]
     if open_to:
         parts.append(f"not told apart from it: {listed([c.endpoint for c in open_to])}")
