@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -20,7 +22,9 @@ from dashboards import format as fmt
 from dashboards.charts import FRAME_PX, MIN_PX, ROW_PX, Chart
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pandas.io.formats.style import Styler
 
     from arena.reports.board_rows import Row
     from arena.reports.measured import Measured
@@ -66,33 +70,59 @@ def _providers(row: Row) -> list[str]:
     return row.provider.split(", ") if row.provider else []
 
 
-def table(shown: Leaderboard, found: Beside | None = None) -> pd.DataFrame:
-    """One row an entrant, a provisional one grey and without a tier; price, time and last run where they are known."""
-    return pd.DataFrame([_cells(row, found) for row in shown.rows])
+def table(shown: Leaderboard, found: Beside | None = None) -> Styler:
+    """One row an entrant, a provisional one grey and without a tier; price, time and last run where they are known.
+
+    Numbers stay numbers, so that they align, and are written with as many digits as they carry.
+    """
+    frame = pd.DataFrame([_cells(row, found) for row in shown.rows])
+    styler = frame.style
+    for grey in (False, True):
+        rows = [i for i, row in enumerate(shown.rows) if row.provisional is grey]
+        for name in frame.columns if rows else ():
+            styler = styler.format(partial(_cell, WRITTEN.get(name, str), grey), subset=(rows, [name]))
+    return styler
 
 
-def _cells(row: Row, found: Beside | None) -> dict[str, str]:
-    retired = " (retired)" if row.retired else ""
-    cells = {
+WRITTEN: dict[str, Callable[[float], str]] = {
+    "Elo": "{:.0f}".format,
+    "Votes": "{:,.0f}".format,
+    "Win rate": "{:.0%}".format,
+    "$ per 1,000": format_usd,
+    "Time to image p50": format_ms,
+    "n": "{:,.0f}".format,
+}
+"""How the numbers of the table are written; what is not here is text."""
+
+
+def _cell(write: Callable[..., str], grey: bool, value: float | str) -> str:
+    text = fmt.DASH if isinstance(value, float) and math.isnan(value) else fmt.markdown(fmt.unbroken(write(value)))
+    return f":gray[{text}]" if grey and text else text
+
+
+def _cells(row: Row, found: Beside | None) -> dict[str, float | str]:
+    cells: dict[str, float | str] = {
         "Tier": str(row.tier or fmt.DASH),
-        "Entrant": row.entrant + retired,
-        "Elo": fmt.DASH if row.elo is None else f"{row.elo:.0f}",
+        "Entrant": f"{row.entrant} (retired)" if row.retired else row.entrant,
+        "Elo": _number(row.elo),
         "95 % interval": _interval(row),
         "Rank": fmt.DASH if row.rank_best is None else f"{row.rank_best}–{row.rank_worst}",
-        "Votes": f"{row.votes:,}",
-        "Win rate": fmt.DASH if row.win_rate is None else f"{row.win_rate:.0%}",
+        "Votes": float(row.votes),
+        "Win rate": _number(row.win_rate),
     }
     if found is not None:
         mine = found.of(row.entrant)
-        cells["$ per 1,000"] = format_usd(mine.usd_per_1000.value)
-        cells["Time to image p50"] = format_ms(mine.p50_ms.value) if mine.p50_ms.value is not None else fmt.DASH
-        cells["n"] = f"{mine.p50_ms.n:,}" if mine.p50_ms.n else fmt.DASH
+        cells["$ per 1,000"] = _number(mine.usd_per_1000.value)
+        cells["Time to image p50"] = _number(mine.p50_ms.value)
+        cells["n"] = _number(mine.p50_ms.n or None)
         cells["Last run"] = fmt.DASH if mine.last_run is None else f"{mine.last_run:%Y-%m-%d}"
     cells["Note"] = row.note or ("provisional: its interval is still wide" if row.provisional else "")
-    written = {name: fmt.markdown(fmt.unbroken(text) if name != "Note" else text) for name, text in cells.items()}
-    if row.provisional:
-        return {name: f":gray[{text}]" if text else "" for name, text in written.items()}
-    return written | {"Entrant": f"**{written['Entrant']}**"}
+    return cells
+
+
+def _number(value: float | None) -> float:
+    """A number that pandas aligns; what is unknown is not a number, and written as a dash."""
+    return math.nan if value is None else float(value)
 
 
 def frame(shown: Leaderboard, found: Beside | None = None) -> pd.DataFrame:

@@ -79,7 +79,7 @@ def _cells(held: Held) -> dict[str, str]:
         "Probability of being best": fmt.DASH if held.probability_best is None else chance_text(held.probability_best),
         "Limits": "; ".join(said) or fmt.DASH,
     }
-    written = {name: fmt.markdown(value) for name, value in cells.items()}
+    written = {n: fmt.markdown(value if n == "Limits" else fmt.unbroken(value)) for n, value in cells.items()}
     return written if held.admitted else {name: f":gray[{value}]" for name, value in written.items()}
 
 

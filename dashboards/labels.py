@@ -12,9 +12,10 @@ WIDTH_PX, HEIGHT_PX = 640.0, 380.0
 """The plot that is reckoned with: narrower than most screens, so that what fits here fits there."""
 CHARACTER_PX, LINE_PX, GAP_PX = 6.4, 15.0, 4.0
 POSITIONS = {
-    "middle right": (1, 0), "middle left": (-1, 0), "top center": (0, 1), "bottom center": (0, -1),
-    "top right": (1, 1), "bottom right": (1, -1), "top left": (-1, 1), "bottom left": (-1, -1),
+    "bottom right": (1, -1), "top left": (-1, 1), "top right": (1, 1), "bottom left": (-1, -1),
+    "bottom center": (0, -1), "top center": (0, 1), "middle right": (1, 0), "middle left": (-1, 0),
 }  # fmt: skip
+"""Off the bars first, and off a line that rises from the left to the right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,10 @@ def matrix(pairs: Sequence[Matchup], order: Sequence[str], *, about: str, simula
     )
     numbers, places = [str(i) for i in range(1, len(names) + 1)], list(range(len(names)))
     ticks = [f"{i} {fmt.short(name, 28)}" for i, name in zip(numbers, names, strict=True)]
-    figure.update_yaxes(tickvals=places, ticktext=ticks, autorange="reversed", showgrid=False, automargin=True)
-    figure.update_xaxes(tickvals=places, ticktext=numbers, side="top", showgrid=False, tickangle=0)
+    figure.update_yaxes(
+        tickvals=places, ticktext=ticks, autorange="reversed", showgrid=False, zeroline=False, automargin=True
+    )
+    figure.update_xaxes(tickvals=places, ticktext=numbers, side="top", showgrid=False, zeroline=False, tickangle=0)
     cell = CELL_PX if len(names) <= WRITTEN else max(14, CELL_PX * WRITTEN // len(names))
     figure.update_layout(height=max(MIN_PX, FRAME_PX + cell * len(names)), margin={"l": 10, "r": 10, "t": 10, "b": 10})
     return Chart(

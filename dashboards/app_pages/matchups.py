@@ -34,7 +34,7 @@ def top(name: str, pairs: Sequence[Matchup]) -> None:
     rows = [
         {
             "Pair": fmt.markdown(f"{m.a} against {m.b}"),
-            "Share of the first": fmt.markdown(matchup_charts.share_text(m)),
+            "Share of the first": fmt.markdown(fmt.unbroken(matchup_charts.share_text(m))),
             "Model expects": f"{m.expected_share * 100:.0f} %",
             "At any time": fmt.markdown(m.verdict),
         }

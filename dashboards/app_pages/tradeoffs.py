@@ -1,13 +1,11 @@
 """Quality beside speed and cost: who is worth what it takes, and the best within limits."""
 
-from typing import Literal
-
 import pandas as pd
 import streamlit as st
 
 from arena.reports.leaderboard import Board
 from arena.reports.measured import Measured
-from arena.reports.tradeoffs import Omitted, Tradeoffs, flat_rows, frontier, tradeoffs
+from arena.reports.tradeoffs import Frontier, Omitted, flat_rows
 from dashboards import boards, choices, data, filters, parts, tradeoff_charts, windows
 from dashboards import format as fmt
 from dashboards.downloads import download
@@ -34,13 +32,12 @@ def left_out(omitted: tuple[Omitted, ...], key: str) -> None:
         st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt=f"Left out of {key}, with reasons")
 
 
-def drawing(found: Tradeoffs, against: Literal["cost", "speed"], about: str) -> None:
+def drawing(front: Frontier, about: str, *, simulated: bool) -> None:
     """One chart with whom it lacks."""
-    front = frontier(found, against)
     colours = fmt.colours(data.endpoints())
-    chart = tradeoff_charts.elo_against(front, colours, about=about, simulated=found.simulated)
+    chart = tradeoff_charts.elo_against(front, colours, about=about, simulated=simulated)
     if front.points:
-        parts.show(chart, f"elo-{against}")
+        parts.show(chart, f"elo-{front.against}")
     else:
         st.markdown(f"### {chart.title}")
         st.caption("Nobody has a settled rating and a measured figure yet; the list below says what each lacks.")
@@ -62,7 +59,8 @@ with guarded():
         if size in {None, usual.conditions.size}
         else windows.measured(mode, days=days, size=size, warm=warm, simulated=simulated)
     )
-    board = boards.board(Board(simulated=simulated, mode=mode, category=category))
+    wanted = Board(simulated=simulated, mode=mode, category=category)
+    board = boards.board(wanted)
     about = f"{fmt.capitalized(board.board.name)}: {fmt.count(board.votes, 'vote')}; {measured.conditions.sentence}"
     if not board.votes or not measured.summaries:
         st.markdown("No votes count here yet." if not board.votes else "Nothing was measured in this window yet.")
@@ -71,8 +69,8 @@ with guarded():
         if not board.votes:
             st.page_link("app_pages/vote.py", label="Vote", icon=":material/how_to_vote:")
     else:
-        joined = tradeoffs(board, measured.summaries)
-        drawing(joined, "cost", about)
-        drawing(joined, "speed", about)
+        joined, *fronts = windows.joined(wanted, days=days, size=size, warm=warm)
+        for front in fronts:
+            drawing(front, about, simulated=simulated)
         choices.section(joined, about)
         download(pd.DataFrame(flat_rows(joined)), "trade-offs", "trade-offs")
