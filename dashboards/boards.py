@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from arena.reports.measured import Measured
 
 BOARD_S = 5
+ROOMY, CROWDED_PX = 15, 24
 PROVISIONAL_COLOUR = "#8A8F98"
 
 
@@ -169,13 +170,14 @@ def chart(shown: Leaderboard, colours: Mapping[str, str]) -> Chart:
             )
         )
     names = [row.entrant for row in known]
+    row_px, ticks = ROW_PX if len(names) <= ROOMY else CROWDED_PX, fmt.shortened(names)
     figure.update_yaxes(
-        tickvals=list(range(len(names))), ticktext=[fmt.short(name) for name in names],
+        tickvals=list(range(len(names))), ticktext=list(ticks.values()),
         range=[len(names) - 0.4, -0.6], showgrid=False, zeroline=False, automargin=True,
     )  # fmt: skip
     figure.update_xaxes(title="Elo, higher is better", automargin=True)
     figure.update_layout(
-        height=max(MIN_PX, FRAME_PX + ROW_PX * len(names)), margin={"l": 10, "r": 10, "t": 10, "b": 10}
+        height=max(MIN_PX, FRAME_PX + row_px * len(names)), margin={"l": 10, "r": 10, "t": 10, "b": 10}
     )
     best = next((row.entrant for row in known if not row.provisional), "nobody yet")
     simulated = "Simulated contenders. " if shown.board.simulated else ""

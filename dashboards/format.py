@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from arena.domain.run import RunStatus
@@ -51,6 +52,13 @@ def short(name: str, most: int = 34) -> str:
         return name
     kept = most - 1
     return f"{name[: kept - kept // 2]}…{name[-(kept // 2) :]}"
+
+
+def shortened(names: Iterable[str], most: int = 34) -> dict[str, str]:
+    """Each name shortened, except those that would then look alike."""
+    told = {name: short(name, most) for name in names}
+    seen = Counter(told.values())
+    return {name: text if seen[text] == 1 else name for name, text in told.items()}
 
 
 def colours(endpoints: Iterable[str]) -> dict[str, str]:

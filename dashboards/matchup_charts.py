@@ -43,7 +43,7 @@ def matrix(pairs: Sequence[Matchup], order: Sequence[str], *, about: str, simula
         )
     )
     numbers, places = [str(i) for i in range(1, len(names) + 1)], list(range(len(names)))
-    ticks = [f"{i} {fmt.short(name, 28)}" for i, name in zip(numbers, names, strict=True)]
+    ticks = [f"{i} {name}" for i, name in zip(numbers, fmt.shortened(names, 28).values(), strict=True)]
     figure.update_yaxes(
         tickvals=places, ticktext=ticks, autorange="reversed", showgrid=False, zeroline=False, automargin=True
     )

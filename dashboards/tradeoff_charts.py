@@ -138,8 +138,9 @@ def _add_points(
     most = max((t for t in thirds if t is not None), default=1.0) or 1.0
     sizes = [max(LEAST_PX, MOST_PX * math.sqrt((third or 0.0) / most)) for third in thirds]
     order = sorted(range(len(points)), key=lambda i: (-points[i].probability, -points[i].candidate.elo))
+    names = fmt.shortened([p.candidate.endpoint for p in points], 26)
     spots = [
-        Spot(*axes.at(_x(points[i].candidate, found), points[i].candidate.elo), sizes[i] / 2, _label(points[i]))
+        Spot(*axes.at(_x(points[i].candidate, found), points[i].candidate.elo), sizes[i] / 2, _label(points[i], names))
         for i in order
     ]
     positions = place(spots)
@@ -167,8 +168,8 @@ def _add_points(
     return positions.count(None)
 
 
-def _label(point: Point) -> str:
-    name = fmt.short(point.candidate.endpoint, 26)
+def _label(point: Point, names: Mapping[str, str]) -> str:
+    name = names[point.candidate.endpoint]
     return name if point.probability < UNLIKELY else f"{name} {chance_text(point.probability)}"
 
 
