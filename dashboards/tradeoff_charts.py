@@ -155,6 +155,7 @@ def _add_points(
             text=[spot.text],
             textposition=position or "middle right",
             textfont={"size": 12},
+            cliponaxis=False,
             marker={
                 "size": sizes[i], "color": colour, "symbol": "circle-open" if hollow else "circle",
                 "opacity": 0.45 if hollow else 0.55 + 0.4 * points[i].probability,
@@ -203,7 +204,7 @@ def _hover(point: Point) -> str:
 
 
 def _layout(figure: go.Figure, axes: _Axes, *, cost: bool) -> None:
-    figure.update_layout(height=480, margin={"l": 10, "r": 10, "t": 10, "b": 10})
+    figure.update_layout(height=480, margin={"l": 10, "r": 30, "t": 10, "b": 10})
     figure.update_yaxes(title_text="Elo, higher is better", range=list(axes.y), automargin=True, zeroline=False)
     title = "US dollars per 1,000 images, lower is better" if cost else "time to image p50, lower is better"
     figure.update_xaxes(title_text=title, range=list(axes.x), automargin=True, zeroline=False)

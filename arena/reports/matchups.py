@@ -146,7 +146,7 @@ def _surprise(share: float | None, expected: float, worth: float) -> float | Non
 
 
 def highlights(pairs: Sequence[Matchup], shown: int = SHOWN) -> Highlights:
-    """A few pairs of each kind.
+    """A few pairs of each kind, each with its winner first.
 
     Closest: even is inside the interval, and its further end is nearest to even, so few votes are not close. Most
     decisive: even is outside, and the nearer end is furthest from it. Most voted: by votes. Surprises: further off what
@@ -159,7 +159,7 @@ def highlights(pairs: Sequence[Matchup], shown: int = SHOWN) -> Highlights:
     return Highlights(
         closest=_top([m for m in known if not _decided(m)], _furthest, shown),
         most_decisive=_top([m for m in known if _decided(m)], lambda m: -_least_lead(m), shown),
-        most_voted=tuple(pairs[:shown]),
+        most_voted=_top(pairs, lambda m: -m.votes, shown),
         surprises=_top([m for m in tried if abs(m.surprise or 0) > beyond], lambda m: -abs(m.surprise or 0), shown),
     )
 

@@ -49,6 +49,16 @@ with guarded():
         "counted apart."
     )
     st.table(tables.failure_kinds(), border="horizontal", hide_index=True, alt="Failure kinds and their blame")
+    st.markdown("## Ratings, trade-offs and limits")
+    st.markdown(
+        "Ratings are Bradley–Terry with ties and a side term, on the Elo scale, from all votes that count; tiers tell "
+        "apart what a comparison of all pairs at once tells apart. Price, time and success beside them are of one mode "
+        "and one requested size in the window that is named. The probability of being on the frontier is the share of "
+        "4,000 joint draws of ratings and medians, with a fixed seed, in which nobody is at least as good in both and "
+        "better in one; cost is taken as known. The best within limits is the highest rated whose figures keep every "
+        "limit; where an interval reaches across a limit, that is said. A surprise among matchups lies further off "
+        "what the model expects than chance would put any one of so many pairs in 95 % of boards."
+    )
     st.markdown("## Simulated")
     st.markdown(
         "A simulated endpoint is a server on the same machine that speaks a provider's protocol, draws its delays"

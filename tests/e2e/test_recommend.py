@@ -1,4 +1,4 @@
-"""`arena recommend`, `leaderboard` and `matchups` as a user runs them: over a full database, an empty one, and wrong values."""
+"""`arena recommend`, `leaderboard` and `matchups` as a user runs them: over results, over nothing, with wrong values."""
 
 import json
 
