@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from arena.domain.run import RunStatus
 from arena.units import format_ms, format_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from arena.metrics.base import Figure, Metric
@@ -44,6 +45,21 @@ def sentence(text: str) -> str:
 def unbroken(text: str) -> str:
     """The same on one line, however narrow its column is."""
     return text.replace(" ", "\N{NO-BREAK SPACE}").replace("–", "\N{WORD JOINER}–\N{WORD JOINER}")
+
+
+def short(name: str, most: int = 34) -> str:
+    """A long name without its middle: providers stand at its beginning, versions at its end."""
+    if len(name) <= most:
+        return name
+    kept = most - 1
+    return f"{name[: kept - kept // 2]}…{name[-(kept // 2) :]}"
+
+
+def shortened(names: Iterable[str], most: int = 34) -> dict[str, str]:
+    """Each name shortened, except those that would then look alike."""
+    told = {name: short(name, most) for name in names}
+    seen = Counter(told.values())
+    return {name: text if seen[text] == 1 else name for name, text in told.items()}
 
 
 def colours(providers: Mapping[str, str]) -> dict[str, str]:

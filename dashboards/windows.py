@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from arena.reports import trends, windows
+from arena.reports.measured import Conditions, Measured, last_days
+from arena.reports.measured import measured as read
+from arena.reports.tradeoffs import Frontier, Tradeoffs, frontier, tradeoffs
 from arena.store import digests
-from dashboards import data
+from dashboards import boards, data
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from arena.domain.request import Mode
     from arena.metrics.base import Metric
+    from arena.reports.leaderboard import Board
     from arena.reports.summary import EndpointSummary
 
-FRESH_S = 120
+FRESH_S, MEASURED_S, JOINED_S = 120, 300, 30
 """How old a window may be; a page that is looked at again within that time costs nothing."""
 LENGTHS = ("24h", "7d", "30d", "90d", "365d")
 AT_FIRST = "30d"
@@ -50,6 +56,16 @@ def step(chosen: windows.Window) -> timedelta:
     return trends.step_of(chosen)
 
 
+def measured(mode: Mode | None, *, days: int, size: str | None, warm: bool, simulated: bool) -> Measured:
+    """Figures of the last `days` by endpoint, at most a few minutes old."""
+    return _measured(data.source(), mode, days, size, warm, simulated, int(time.time() / MEASURED_S))
+
+
+def joined(wanted: Board, *, days: int, size: str | None, warm: bool) -> tuple[Tradeoffs, Frontier, Frontier]:
+    """A board of one mode joined with what was measured of it, and its frontiers of cost and of speed."""
+    return _joined(data.source(), wanted, days, size, warm, int(time.time() / JOINED_S))
+
+
 @st.cache_resource(ttl=2 * FRESH_S, max_entries=2, show_spinner=False)
 def _outcomes(source: str, chosen: windows.Window) -> pd.DataFrame:
     _digest_what_is_missing(source)
@@ -72,3 +88,21 @@ def _trend(source: str, chosen: windows.Window, wanted: windows.Slice, name: str
 def _digest_what_is_missing(source: str) -> None:
     """Once a process: runs that an older version or another machine has left are read faster from then on."""
     threading.Thread(target=digests.refresh, args=(data.database(),), name="arena-digests", daemon=True).start()
+
+
+@st.cache_resource(ttl=2 * JOINED_S, max_entries=8, show_spinner=False)
+def _joined(
+    source: str, wanted: Board, days: int, size: str | None, warm: bool, moment: int
+) -> tuple[Tradeoffs, Frontier, Frontier]:
+    found = measured(wanted.mode, days=days, size=size, warm=warm, simulated=wanted.simulated)
+    both = tradeoffs(boards.board(wanted), found.summaries)
+    return both, frontier(both, "cost"), frontier(both, "speed")
+
+
+@st.cache_resource(ttl=2 * MEASURED_S, max_entries=16, show_spinner="Reading what was measured …")
+def _measured(
+    source: str, mode: Mode | None, days: int, size: str | None, warm: bool, simulated: bool, moment: int
+) -> Measured:
+    start, end = last_days(days)
+    with data.database().read() as connection:
+        return read(connection, Conditions(start, end, mode, size, warm), simulated=simulated)

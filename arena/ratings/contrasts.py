@@ -85,24 +85,33 @@ def simultaneous_quantile(precise: Precision, chosen: NDArray[np.bool_], confide
     return min(float(np.quantile(largest / scale, confidence)), sidak)
 
 
+def least_gaps(precise: Precision, among: NDArray[np.bool_]) -> Array:
+    """How far apart two contenders `among` those compared must lie to be told apart, in logits, shape (n, n).
+
+    All claims hold at once with 95 % confidence, so this is also half the width of the simultaneous intervals of all
+    differences. Infinite where nothing can be told.
+    """
+    n = len(among)
+    quantile = simultaneous_quantile(precise, among)
+    if not np.isfinite(quantile):
+        return np.full((n, n), np.inf)
+    errors = standard_errors(precise, n)
+    # Who was seen on fewer prompts than the board as a whole needs a larger gap, in proportion to the quantiles of t.
+    pairs = max(1, int(among.sum()) * (int(among.sum()) - 1) // 2)
+    tail = (1 + CONFIDENCE ** (1 / pairs)) / 2
+    least = quantile * precise.quantiles_between(tail) / stats.t.ppf(tail, precise.freedom)
+    known = (errors > 0) & among[:, None] & among[None, :]
+    return np.where(known, least * np.where(known, errors, 1.0), np.inf)
+
+
 def better(fitted: Fit, precise: Precision, among: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
     """Which contender is better than which, all claims holding at once with 95 % confidence; shape (n, n).
 
     Only contenders `among` those given are compared (None: all).
     """
-    n = len(fitted.theta)
-    chosen = np.ones(n, dtype=bool) if among is None else among
-    quantile = simultaneous_quantile(precise, chosen)
-    if not np.isfinite(quantile):
-        return np.zeros((n, n), dtype=bool)
+    chosen = np.ones(len(fitted.theta), dtype=bool) if among is None else among
     gap = fitted.theta[:, None] - fitted.theta[None, :]
-    errors = standard_errors(precise, n)
-    # Who was seen on fewer prompts than the board as a whole needs a larger gap, in proportion to the quantiles of t.
-    pairs = max(1, int(chosen.sum()) * (int(chosen.sum()) - 1) // 2)
-    tail = (1 + CONFIDENCE ** (1 / pairs)) / 2
-    least = quantile * precise.quantiles_between(tail) / stats.t.ppf(tail, precise.freedom)
-    found = (errors > 0) & (gap > least * np.where(errors > 0, errors, 1.0))
-    return np.asarray(found & chosen[:, None] & chosen[None, :])
+    return np.asarray(gap > least_gaps(precise, chosen))
 
 
 def tiers(fitted: Fit, is_better: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -10,10 +10,9 @@ import numpy as np
 from arena.domain.battle import Verdict, VoterKind
 from arena.errors import ConfigError, UnknownNameError
 from arena.ratings.connectivity import connectivity
-from arena.ratings.contrasts import Contrast, contrast, standard_errors
+from arena.ratings.contrasts import Contrast, contrast, least_gaps, standard_errors
 from arena.ratings.davidson import ELO_PER_LOGIT, Fit, Model, fit
 from arena.ratings.intervals import Precision, precision
-from arena.ratings.sequence import lead
 from arena.ratings.votes import Result, Votes
 from arena.reports.board_rows import ANCHOR_ELO, Entrant, Rated, Row, board_rows, warnings_of
 from arena.store.battles import VERDICT_CODE
@@ -259,45 +258,14 @@ def _entrants(everybody: Sequence[Contender], board: Board) -> dict[str, Entrant
     return found
 
 
-def matchups(board: Leaderboard) -> list[dict[str, Any]]:
-    """Every pair that has met: votes, wins, ties, and what may be claimed of it however often one looks.
+def least_gaps_elo(board: Leaderboard) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """How far apart two ranked entrants lie at least when they are told apart, as the tiers tell them, shape (n, n).
 
-    Votes on one prompt lean the same way, so a claim counts every prompt once, by who won more of its votes; and it
-    allows for the number of pairs on the board.
+    In the order of `board.columns.contenders`; infinite where one of them is not ranked.
     """
-    votes, names = board.columns, board.columns.contenders
-    n = len(names)
-    low, high = np.minimum(votes.left, votes.right), np.maximum(votes.left, votes.right)
-    swapped = votes.left > votes.right
-    sign = np.select([votes.result == Result.LEFT, votes.result == Result.RIGHT], [1, -1], 0) * np.where(swapped, -1, 1)
-    pair = low * n + high
-    met = np.unique(pair)
-    found = []
-    for code in met:
-        mine = pair == code
-        signs, prompts = sign[mine], votes.prompt[mine]
-        _, place = np.unique(prompts, return_inverse=True)
-        by_prompt = np.sign(np.bincount(place.reshape(-1), signs))
-        said = lead(int((by_prompt > 0).sum()), int((by_prompt < 0).sum()), 1 - 0.05 / len(met))
-        a, b = names[code // n], names[code % n]
-        wins, losses = int((signs > 0).sum()), int((signs < 0).sum())
-        found.append(
-            {
-                "a": a,
-                "b": b,
-                "votes": int(mine.sum()),
-                "a_wins": wins,
-                "b_wins": losses,
-                "ties": int((signs == 0).sum()),
-                "a_share": wins / (wins + losses) if wins + losses else None,
-                "a_prompts": said.wins,
-                "b_prompts": said.losses,
-                "a_prompt_share_low": said.low,
-                "a_prompt_share_high": said.high,
-                "verdict": {"ahead": f"{a} ahead", "behind": f"{b} ahead"}.get(said.verdict, "open"),
-            }
-        )
-    return sorted(found, key=lambda m: (-m["votes"], m["a"], m["b"]))
+    known = {row.entrant: row for row in board.rows}
+    ranked = np.array([not known[name].provisional for name in board.columns.contenders], dtype=bool)
+    return np.asarray(least_gaps(board.precise, ranked) * ELO_PER_LOGIT)
 
 
 def as_json(board: Leaderboard) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from arena.metrics.intervals import CONFIDENCE, smallest_n_for_value
 from arena.metrics.phases import PHASES
 from arena.metrics.uptime import UPTIME
 from arena.ratings.davidson import PRIOR_SD_ELO
+from arena.ratings.draws import DRAWS
 from arena.reports import board_rows, fitness, leaderboard
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def sections(house: House) -> list[Section]:
         Section("Blind battles", _battles(house)),
         Section("Which pairs meet", _PAIRS, [_rule_row(rule, share) for rule, share in pairing.SHARES.items()]),
         Section("Ratings", _ratings()),
+        Section("Trade-offs and limits", _tradeoffs()),
         Section("Voters and images that are set apart", _set_apart()),
         Section("Simulated", _SIMULATED),
     ]
@@ -163,6 +165,17 @@ def _ratings() -> str:
         f"{board_rows.PROVISIONAL_HALF_WIDTH_ELO:.0f} Elo. Entrants that no chain of votes connects are not compared. "
         f"With a skill that differs between prompts by some {leaderboard.PROMPT_SD_ELO:.0f} Elo, many prompts tell "
         "more than many votes on few."
+    )
+
+
+def _tradeoffs() -> str:
+    return (
+        "Price, time and success beside a rating are of one mode and one requested size in the window that is named. "
+        f"The probability of being on the frontier is the share of {DRAWS:,} joint draws of ratings and "
+        "medians, with a fixed seed, in which nobody is at least as good in both and better in one; cost is taken as "
+        "known. The best within limits is the highest rated whose figures keep every limit; where an interval reaches "
+        "across a limit, that is said. A surprise among matchups lies further off what the model expects than chance "
+        f"would put any one of so many pairs in {CONFIDENCE:.0%} of boards."
     )
 
 

@@ -28,7 +28,7 @@ FOR_FIGURES = (
 )  # fmt: skip
 """What the figures of the summary are computed from, its phases aside."""
 FOR_PHASES = ("accepted_ms", "last_pending_ms", "first_done_ms", "server_queue_ms", "server_compute_ms")
-FOR_SLICES = ("mode", "category")
+FOR_SLICES = ("mode", "category", "size")
 WINDOW_METRICS = (*METRICS, UPTIME)
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -80,11 +80,13 @@ class Slice:
     region: str | None = None
     mode: str | None = None
     category: str | None = None
+    size: str | None = None
 
     def of(self, outcomes: pd.DataFrame) -> pd.DataFrame:
-        """Only those attempts. A frame without `mode` and `category` can be cut by neither."""
+        """Only those attempts. A frame without the columns of `FOR_SLICES` can be cut by none of them."""
         kept = at_warmth(outcomes, self.warmth)
-        for column, wanted in (("region", self.region), ("mode", self.mode), ("category", self.category)):
+        for column in ("region", *FOR_SLICES):
+            wanted = getattr(self, column)
             if wanted is not None:
                 kept = kept[(kept[column] == wanted).to_numpy(dtype=bool)]
         return kept
@@ -114,7 +116,7 @@ def provider_summaries(
 ) -> list[EndpointSummary]:
     """Every endpoint's figures over a window; see `summaries_of`."""
     sliced = wanted or Slice()
-    by_prompt = sliced.mode is not None or sliced.category is not None
+    by_prompt = any(getattr(sliced, column) is not None for column in FOR_SLICES)
     return summaries_of(sliced.of(outcome_frame(connection, window, phases=phases, prompts=by_prompt)), phases=phases)
 
 

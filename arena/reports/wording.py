@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from arena.metrics.base import Figure
 from arena.units import format_ms, format_usd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +94,15 @@ def value_text(unit: str, value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value * 100:.1f} %" if unit == "ratio" else format_ms(value) if unit == "ms" else format_usd(value)
+
+
+def listed(names: Sequence[str], most: int = MOST_NAMED) -> str:
+    """`a, b and c`: the first few by name, the rest by their number."""
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def chance_text(chance: float) -> str:
+    """`83 %`; near 0 and 1 no more than some thousand draws can tell."""
+    return ">99 %" if chance > 0.99 else "<1 %" if chance < 0.01 else f"{chance * 100:.0f} %"

@@ -33,7 +33,7 @@ VERSION = 1
 """Of the format; a digest of another version is as good as none."""
 NAMES = (
     "endpoint", "provider", "model", "protocol", "region", "phase", "prompt_id", "prompt_sha256", "status",
-    "failure_kind", "cost_source",
+    "failure_kind", "cost_source", "size",
 )  # fmt: skip
 """Columns of text, kept as dictionaries."""
 MARKS = (
@@ -100,6 +100,8 @@ def from_rows(connection: Connection, run_id: str) -> pa.Table:
         return schema().empty_table()
     started, server_ms = values.pop("started_at"), values.pop("server_ms_json")
     values["at"] = [s or i for s, i in zip(started, values.pop("intended_at"), strict=True)]
+    sides = zip(values.pop("width_px"), values.pop("height_px"), strict=True)
+    values["size"] = [f"{width}x{height}" for width, height in sides]
     values["sent"] = [s is not None for s in started]
     values["server_queue_ms"] = [reported_ms(said, QUEUE_NAMES) for said in server_ms]
     values["server_compute_ms"] = [reported_ms(said, COMPUTE_NAMES) for said in server_ms]
@@ -135,6 +137,8 @@ def _rows(run_id: str) -> sa.Select[tuple[object, ...]]:
             TRIAL.c.phase,
             TRIAL.c.prompt_id,
             TRIAL.c.prompt_sha256,
+            TRIAL.c.width_px,
+            TRIAL.c.height_px,
             *(ATTEMPT.c[name] for name in ("status", "failure_kind", "cost_source", "simulated")),
             *(ATTEMPT.c[name] for name in ("started_at", "intended_at", "server_ms_json", *MARKS)),
             (kept + passed).label("image_count"),

@@ -54,9 +54,9 @@ def outcomes(connection: Connection, between: Between, columns: Sequence[str]) -
     """The attempts that were sent in a stretch of time, in the order of their runs.
 
     `columns` are of `arena.store.queries.OUTCOME_COLUMNS` as far as figures need them, with `server_queue_ms` and
-    `server_compute_ms` instead of the servers' own words. Text is categorical, numbers are floats with NaN where a
-    value is missing, `started_at` is missing where nobody knows whether the request was sent; such an attempt
-    belongs to the instant at which it was meant to be.
+    `server_compute_ms` instead of the servers' own words, and `size` (`1024x1024`) as it was asked for. Text is
+    categorical, numbers are floats with NaN where a value is missing, `started_at` is missing where nobody knows
+    whether the request was sent; such an attempt belongs to the instant at which it was meant to be.
     """
     wanted, parts = _digest_columns(columns), _parts(connection, between)
     filled = Stacked(sum(part.attempts for part in parts), digests.schema(), wanted)

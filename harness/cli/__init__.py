@@ -31,6 +31,7 @@ from harness.cli import (
     plan,
     prompts,
     providers,
+    recommend,
     run,
     runs,
     sim,
@@ -51,7 +52,7 @@ cli.command("export")(export.export)
 cli.command("capacity")(capacity.capacity)
 cli.command("demo")(demo.demo)
 cli.command("app")(app.app)
-for command in (arena_boards.leaderboard, arena_boards.matchups, arena_boards.competitions):
+for command in (arena_boards.leaderboard, arena_boards.matchups, arena_boards.competitions, recommend.recommend):
     cli.command(command.__name__)(command)
 runs.cli.command("capacity")(capacity.again)
 runs.cli.command("behaviour")(behaviour.again)

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from arena.domain.request import Mode
-from harness.cli import console
+from harness.cli import conditions, console
+from harness.cli.conditions import Days, Size, Warm
 from harness.cli.console import Json, out, print_json
 
 if TYPE_CHECKING:
+    from arena.reports.board_measures import Beside
     from arena.reports.board_rows import Row
     from arena.reports.leaderboard import Board, Leaderboard
+    from arena.reports.matchups import Matchup
 
 
 class By(StrEnum):
@@ -42,16 +45,28 @@ def leaderboard(
     simulated: Simulated = False,
     judges: Judges = False,
     weigh_voters: Weighed = False,
+    days: Days = conditions.WINDOW_DAYS,
+    size: Size = None,
+    warm: Warm = False,
     as_json: Json = False,
 ) -> None:
-    """Rate the contenders by their blind votes: tiers, Elo with intervals, and what they rest on."""
+    """Rate the contenders by their blind votes, with price, time and date of what was measured of endpoints beside."""
+    from arena.reports.board_measures import as_json as measures_json
+    from arena.reports.board_measures import beside
     from arena.reports.leaderboard import as_json as board_json
+    from arena.reports.leaderboard import leaderboard as rated
+    from arena.store.engine import open_database
 
-    board = _board(by, of, mode, category, simulated=simulated, judges=judges, weigh_voters=weigh_voters)
+    wanted = _wanted(by, of, mode, category, simulated=simulated, judges=judges, weigh_voters=weigh_voters)
+    with open_database(console.settings()).read() as connection:
+        board, measures = rated(connection, wanted), None
+        if by is By.endpoint:
+            found = conditions.read(connection, mode, days=days, size=size, warm=warm, simulated=simulated)
+            measures = beside(connection, board, found)
     if as_json:
-        print_json(board_json(board))
+        print_json(board_json(board) | ({} if measures is None else measures_json(measures)))
         return
-    _print_board(board)
+    _print_board(board, measures)
 
 
 def matchups(
@@ -64,23 +79,59 @@ def matchups(
     judges: Judges = False,
     as_json: Json = False,
 ) -> None:
-    """List every pair that has met, and who may be called ahead however often one looks."""
-    from arena.reports.leaderboard import matchups as pairs
+    """List every pair that has met: votes, win shares, what the model expects, and who may be called ahead."""
+    from arena.reports.leaderboard import leaderboard as rated
+    from arena.reports.matchups import flat_rows
+    from arena.reports.matchups import matchups as pairs_of
+    from arena.store.engine import open_database
 
-    rows = pairs(_board(by, of, mode, category, simulated=simulated, judges=judges))
+    wanted = _wanted(by, of, mode, category, simulated=simulated, judges=judges)
+    with open_database(console.settings()).read() as connection:
+        pairs = pairs_of(rated(connection, wanted))
     if as_json:
-        print_json(rows)
+        print_json(flat_rows(pairs))
         return
+    _print_pairs(pairs, wanted.name)
+
+
+def _print_pairs(pairs: tuple[Matchup, ...], board: str) -> None:
     from rich.table import Table
 
-    table = Table(pad_edge=False, header_style="bold")
-    for name in ("a", "b", "votes", "a wins", "b wins", "ties", "prompts won, a : b", "verdict"):
+    from arena.reports.matchups import highlights
+
+    screen = out()
+    if not pairs:
+        screen.print(f"{board}: no two entrants have met yet; people vote in `arena app`")
+        return
+    table = Table(title=board, title_justify="left", pad_edge=False, header_style="bold")
+    for name in (
+        "a",
+        "b",
+        "votes",
+        "a wins",
+        "b wins",
+        "ties",
+        "a's share",
+        "expected",
+        "prompts won, a : b",
+        "verdict",
+    ):
         table.add_column(name, justify="left" if name in {"a", "b", "verdict"} else "right")
-    for m in rows:
-        prompts = f"{m['a_prompts']} : {m['b_prompts']}"
-        counts = [str(m[name]) for name in ("votes", "a_wins", "b_wins", "ties")]
-        table.add_row(m["a"], m["b"], *counts, prompts, m["verdict"])
-    out().print(table)
+    for m in pairs:
+        counts = [f"{n:,}" for n in (m.votes, m.a_wins, m.b_wins, m.ties)]
+        prompts = f"{m.by_prompt.wins} : {m.by_prompt.losses}"
+        table.add_row(m.a, m.b, *counts, _share(m), f"{m.expected_share:.0%}", prompts, m.verdict)
+    screen.print(table)
+    for m in highlights(pairs).surprises:
+        screen.print(f"surprise: {m.a} against {m.b}: {_share(m)} where the model expects {m.expected_share:.0%}")
+
+
+def _share(m: Matchup) -> str:
+    """Of the votes that chose, with Wilson's interval."""
+    share = m.win_share
+    if share.value is None or share.low is None or share.high is None:
+        return "–"
+    return f"{share.value * 100:.0f} % [{share.low * 100:.0f}, {share.high * 100:.0f}]"
 
 
 def competitions(
@@ -127,7 +178,7 @@ def _print_images(found: list[dict[str, Any]]) -> None:
         screen.print(f"{image['endpoint']}  {image['file']}{kept_out}", soft_wrap=True)
 
 
-def _board(
+def _wanted(
     by: By,
     of: str | None,
     mode: Mode | None,
@@ -136,12 +187,10 @@ def _board(
     simulated: bool,
     judges: bool,
     weigh_voters: bool = False,
-) -> Leaderboard:
+) -> Board:
     from arena.reports.leaderboard import Board
-    from arena.reports.leaderboard import leaderboard as rated
-    from arena.store.engine import open_database
 
-    board: Board = Board(
+    return Board(
         simulated=simulated,
         mode=mode,
         category=category,
@@ -150,22 +199,28 @@ def _board(
         judges=judges,
         weigh_voters=weigh_voters,
     )
-    with open_database(console.settings()).read() as connection:
-        return rated(connection, board)
 
 
-def _print_board(board: Leaderboard) -> None:
+def _print_board(board: Leaderboard, measures: Beside | None = None) -> None:
     from rich.table import Table
 
     simulated = " · SIMULATED" if board.board.simulated else ""
     title = f"{board.board.name} · {board.votes:,} votes, {board.prompts} prompts, {board.voters} voters{simulated}"
     table = Table(title=title, title_justify="left", pad_edge=False, header_style="bold")
-    for name in ("tier", "entrant", "Elo", "95 % interval", "rank", "votes", "win rate", ""):
+    beside = ("$ / 1,000", "p50", "last run") if measures else ()
+    for name in ("tier", "entrant", "Elo", "95 % interval", "rank", "votes", "win rate", *beside, ""):
         table.add_column(name, justify="left" if name in {"entrant", ""} else "right")
     for row in board.rows:
-        table.add_row(*_cells(row), style="dim" if row.provisional else None)
+        *cells, note = _cells(row)
+        table.add_row(*cells, *_measures(row, measures), note, style="dim" if row.provisional else None)
     screen = out()
     screen.print(table)
+    if measures is not None:
+        if measures.verdict is not None:
+            screen.print(f"{measures.verdict[:1].upper()}{measures.verdict[1:]}.")
+        screen.print(
+            f"price and p50 of time to image: {measures.measured.note or measures.measured.conditions.sentence}"
+        )
     if board.side_elo is not None and board.side_half_width_elo is not None:
         half = board.side_half_width_elo
         screen.print(f"left side: {board.side_elo:+.0f} ± {half:.0f} Elo; ties: {(board.tie_rate or 0) * 100:.0f} %")
@@ -173,7 +228,18 @@ def _print_board(board: Leaderboard) -> None:
         screen.print(f"note: {warning}")
 
 
-def _cells(row: Row) -> tuple[Any, ...]:
+def _measures(row: Row, measures: Beside | None) -> tuple[str, ...]:
+    """What was measured of an entrant; nothing where the board is not one of endpoints."""
+    from arena.units import format_ms, format_usd
+
+    if measures is None:
+        return ()
+    mine = measures.of(row.entrant)
+    day = "–" if mine.last_run is None else f"{mine.last_run:%Y-%m-%d}"
+    return format_usd(mine.usd_per_1000.value), format_ms(mine.p50_ms.value), day
+
+
+def _cells(row: Row) -> tuple[str, ...]:
     ends = ["open" if end is None else f"{end:.0f}" for end in (row.low, row.high)]
     interval = "–" if row.low is None and row.high is None else f"[{ends[0]}, {ends[1]}]"
     elo = "–" if row.elo is None else f"{row.elo:.0f}"

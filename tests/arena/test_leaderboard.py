@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from arena.domain.battle import Contender, Verdict
-from arena.reports.leaderboard import ANCHOR_ELO, Board, as_json, columns, matchups, rate
+from arena.reports.leaderboard import ANCHOR_ELO, Board, as_json, columns, rate
 from arena.store.battles import FACTS, VERDICT_CODE, key_of
 from tests.arena.ratings.simulated_votes import simulate
 
@@ -123,21 +123,6 @@ def test_two_entrants_are_compared_by_their_own_difference():
     difference = found.compare(best.entrant, worst.entrant)
     assert difference.difference_elo == pytest.approx(best.elo - worst.elo)
     assert difference.decided
-
-
-def test_matchups_count_every_meeting_and_claim_only_what_holds_at_any_time():
-    votes = [(1, 2, "left", f"p{i}", "v") for i in range(70)] + [(2, 1, "left", f"p{i}", "v") for i in range(30)]
-    votes += [(1, 2, "tie", "p", "v"), (1, 3, "both_bad", "p", "v")]
-    first, second = matchups(board_of(*votes))
-    assert (first["a"], first["b"]) == ("fal/large", "fal/small")
-    assert (first["votes"], first["a_wins"], first["b_wins"], first["ties"]) == (101, 30, 70, 1)
-    assert first["verdict"] == "fal/small ahead"
-    assert (second["votes"], second["verdict"], second["a_share"]) == (1, "open", None)
-
-
-def test_matchups_do_not_call_a_leader_from_one_prompt_voted_on_a_hundred_times():
-    (pair,) = matchups(board_of(*((1, 2, "left", "p", f"v{i}") for i in range(100)), names=NAMES[:2]))
-    assert (pair["a_wins"] + pair["b_wins"], pair["verdict"]) == (100, "open")
 
 
 def test_contenders_without_a_vote_change_nothing_for_the_others():
