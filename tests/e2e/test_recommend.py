@@ -1,4 +1,4 @@
-"""`arena recommend`, `leaderboard` and `matchups` as a user runs them: over results, over nothing, with wrong values."""
+"""`arena recommend`, `leaderboard` and `matchups` as a user runs them: over results, nothing, and wrong values."""
 
 import json
 
