@@ -4,13 +4,13 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 
 from arena.reports.leaderboard import Board
 from arena.settings import Settings
 from arena.store.contenders import enroll, newcomers
 from arena.store.engine import open_database
 from dashboards import boards
+from tests.arena.boards import board_of_skills
 from tests.dashboards.small_run import make_run
 from tests.dashboards.voted_run import Truth, make_arena, many
 
@@ -98,11 +98,10 @@ def test_the_board_shows_tiers_price_time_and_last_run(open_page, few):
 
 def test_a_provisional_entrant_is_grey_and_without_a_tier(open_page, directory):
     make_arena(directory, votes=40)
-    table = open_page("board").table[0]
-    assert set(table.value["Tier"]) == {"–"}
-    written = convert_arrow_bytes_to_pandas_df(table.proto.styler.display_values)
-    assert written["Entrant"].str.startswith(":gray[").all()
-    assert written["Elo"].str.startswith(":gray[").all()
+    assert set(open_page("board").table[0].value["Tier"]) == {"–"}
+    skills = {"a/one": 90.0, "b/two": 0.0, "c/low": -90.0}
+    assert ":gray[a/one]" in boards.table(board_of_skills(skills, votes=40)).to_html()
+    assert ":gray[" not in boards.table(board_of_skills(skills)).to_html()
 
 
 def test_a_provider_narrows_the_rows_and_changes_no_rating(open_page, few):
