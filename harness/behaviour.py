@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from arena.domain.plan import LoadProfile, Plan, RequestTemplate, Selection
+from arena.domain.purpose import RunPurpose
 from arena.domain.request import ImageFormat, Mode
 from arena.reports.behaviour import NAME
 from harness.capacity_steps import stamp
@@ -82,6 +83,7 @@ class Look:
     ) -> Prepared:
         plan = Plan(
             name=self.name,
+            purpose=RunPurpose.BEHAVIOUR,
             description=description,
             seed=seed,
             endpoints=tuple(e.id for e in endpoints),

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from arena.domain.endpoint import Endpoint
 from arena.domain.outcome import AttemptStatus, CallPurpose
 from arena.domain.plan import Phase, Trial
+from arena.domain.purpose import COUNTING
 from arena.domain.run import SILENT_AFTER, Run, RunStatus
 from arena.errors import ConfigError, RunBusyError, UnknownNameError
 from arena.pricing import PriceCard
@@ -37,6 +38,8 @@ HEARTBEAT_S = 5.0
 RUN, RUN_ENDPOINT, PROMPT = METADATA.tables["run"], METADATA.tables["run_endpoint"], METADATA.tables["prompt"]
 TRIAL, ATTEMPT = METADATA.tables["trial"], METADATA.tables["attempt"]
 GLIMPSE = METADATA.tables["glimpse"]
+COUNTS = RUN.c.purpose.in_(COUNTING)
+"""Which runs' images meet in battles and whose figures stand for a provider: the one place that says it in SQL."""
 ARTIFACT, IMAGE, CALL = METADATA.tables["artifact"], METADATA.tables["image"], METADATA.tables["call"]
 
 
@@ -144,6 +147,12 @@ def get_run(connection: Connection, run_id: str) -> Run:
 def list_runs(connection: Connection, limit: int | None = None) -> list[Run]:
     """Runs, newest first."""
     query = sa.select(RUN).order_by(RUN.c.created_at.desc(), RUN.c.id.desc()).limit(limit)
+    return [mapping.run_from_row(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def runs_of_plan(connection: Connection, plan_name: str) -> list[Run]:
+    """All runs of the plan of this name, oldest first."""
+    query = sa.select(RUN).where(RUN.c.plan_name == plan_name).order_by(RUN.c.created_at, RUN.c.id)
     return [mapping.run_from_row(dict(row)) for row in connection.execute(query).mappings()]
 
 
