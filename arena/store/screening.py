@@ -49,7 +49,7 @@ def delivered(
     prompt_id: str | None = None,
     only_kept_out: bool = False,
 ) -> list[Delivered]:
-    """Every image of contenders from runs that count, the newest first; one that was delivered for two prompts is there twice.
+    """Every image of contenders from runs that count, the newest first; one delivered for two prompts is there twice.
 
     `providers` are names, each with whether its images are simulated; None: of all, as of all prompts.
     """

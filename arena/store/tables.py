@@ -115,7 +115,7 @@ class TrialRow(SQLModel, table=True):
         ForeignKeyConstraint(["run_id", "endpoint_id"], ["run_endpoint.run_id", "run_endpoint.endpoint_id"]),
         ForeignKeyConstraint(["prompt_id", "prompt_sha256"], ["prompt.id", "prompt.sha256"]),
         one_of("phase", Phase),
-        Index(None, "endpoint_id", "prompt_id", "id"),
+        Index(None, "endpoint_id", "id"),
         Index(None, "prompt_id", "id"),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=ROW_ID)

@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token", name=op.f("pk_playground_reservation")),
     )
     op.create_index(op.f("ix_playground_reservation_at"), "playground_reservation", ["at"])
-    op.create_index(op.f("ix_trial_endpoint_id_prompt_id_id"), "trial", ["endpoint_id", "prompt_id", "id"])
+    op.create_index(op.f("ix_trial_endpoint_id_id"), "trial", ["endpoint_id", "id"])
     op.create_index(op.f("ix_trial_prompt_id_id"), "trial", ["prompt_id", "id"])
     op.create_index(op.f("ix_attempt_simulated_id"), "attempt", ["simulated", "id"])
 
