@@ -109,9 +109,12 @@ def kinds(connection: Connection) -> list[bool]:
     return found
 
 
-def prompts_known(connection: Connection) -> list[tuple[str, str]]:
-    """Id and category of every prompt that a run was given, in alphabetical order."""
+def prompts_known(connection: Connection, *, only_counting: bool = False) -> list[tuple[str, str]]:
+    """Id and category of every prompt, in alphabetical order; `only_counting`: of those that a run that counts used."""
     query = sa.select(PROMPT.c.id, PROMPT.c.category).distinct().order_by(PROMPT.c.id)
+    if only_counting:
+        used = sa.select(TRIAL.c.id).join(RUN, RUN.c.id == TRIAL.c.run_id)
+        query = query.where(used.where(TRIAL.c.prompt_id == PROMPT.c.id, COUNTS).exists())
     return [(row.id, row.category) for row in connection.execute(query)]
 
 
