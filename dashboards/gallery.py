@@ -120,7 +120,6 @@ def facts(shot: Shot, run: Run) -> pd.DataFrame:
         "Requested": requested,
         "Size as it was sent": shot.sent_size or "as requested",
         "Bytes": f"{shot.size_bytes:,}",
-        "SHA-256": shot.sha256,
         "Seed": seed if shot.served_seed in {None, shot.seed} else f"{seed}; {shot.served_seed} was served",
         "Steps": "the provider's default" if steps is None else str(steps),
         "Guidance": guidance,

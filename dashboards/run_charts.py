@@ -108,7 +108,8 @@ def _curve(figure: go.Figure, points: Sequence[LoadPoint], name: str, colour: st
         y=[s for _, s in drawn],
         error_y=_bars([p.from_due[name] for p, _ in drawn], colour, 0.001),
         line={"color": colour, "dash": dash},
-        marker={"size": 11, "color": colour, "symbol": [SYMBOLS[p.verdict] for p, _ in drawn], "line": {"width": 2}},
+        opacity=0.6 if dash == "dot" else 1,
+        marker={"size": 10, "color": colour, "symbol": [SYMBOLS[p.verdict] for p, _ in drawn]},
         text=[f"{p.rate_per_s:g}/s, n {p.n}: {name} {format_ms(s * 1000)}, {p.verdict}" for p, s in drawn],
         hovertemplate="%{text}<extra></extra>",
     )

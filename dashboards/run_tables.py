@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from arena.metrics.phases import PHASES
 from arena.reports.wording import value_text, written
-from arena.units import NS_PER_MS
+from arena.units import NS_PER_MS, format_ms
 from dashboards import format as fmt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from arena.metrics.base import Figure
     from arena.reports.behaviour import Behaviour
     from arena.reports.capacity import Capacity
     from arena.reports.compare import Comparison
@@ -31,16 +33,17 @@ def history(lines: Sequence[RunLine]) -> pd.DataFrame:
             "run": line.run.id,
             "began_utc": line.run.created_at,
             "plan": line.run.plan.name,
-            "purpose": line.run.plan.purpose.value,
             "simulated": line.run.simulated,
             "status": line.ended,
             "fit_to_measure": _fit(line),
-            "endpoints": ", ".join(line.run.plan.endpoints),
             "trials": line.trials,
             "attempts": line.attempts,
             "images": line.succeeded,
             "images_per_attempt": line.success_rate,
             "cost_usd": line.cost_usd,
+            "made_for": line.run.plan.purpose.value,
+            "endpoints": ", ".join(line.run.plan.endpoints),
+            "why_not_fit": line.unfit,
         }
         for line in lines
     ]
@@ -51,7 +54,21 @@ def _fit(line: RunLine) -> str:
     """What the canary of a run says."""
     if line.run.fitness is None:
         return "not watched" if line.run.ended_at is not None else fmt.DASH
-    return "yes" if line.unfit is None else f"not fit to measure: {line.unfit}"
+    return "yes" if line.unfit is None else "not fit to measure"
+
+
+PROGRESS = {
+    "endpoint": "Endpoint",
+    "simulated": "Simulated",
+    "trials": "Trials",
+    "in_flight": "In flight",
+    "images": "Images",
+    "failed": "Failed",
+    "unknown": "Unknown",
+    "failures": "Failures by kind",
+    "rate_per_s": "Rate, last 60 s",
+    "cost_usd": "Cost, $",
+}
 
 
 def progress(endpoints: Sequence[EndpointProgress]) -> pd.DataFrame:
@@ -105,6 +122,39 @@ def capacity(found: Capacity) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def capacity_shown(found: Capacity) -> pd.DataFrame:
+    """The same as text, with intervals."""
+    return pd.DataFrame(
+        [
+            {
+                "Rate": f"{p.rate_per_s:g}/s",
+                "Verdict": p.verdict.value,
+                **{f"{name} from due": _latency(figure) for name, figure in p.from_due.items()},
+                "Success": _share(p.success),
+                "Delivered": fmt.DASH if p.delivered_per_s is None else f"{p.delivered_per_s:.3g}/s",
+                "Waited": f"{p.waited_share:.0%}",
+                "n": p.n,
+            }
+            for p in found.points
+        ]
+    )
+
+
+def _latency(figure: Figure) -> str:
+    """`299 ms [190, 390 ms]`; `never` where failures reach the quantile."""
+    ends = [None if x is None else format_ms(x) if math.isfinite(x) else "never" for x in (figure.low, figure.high)]
+    if figure.value is None:
+        return fmt.DASH
+    value = format_ms(figure.value) if math.isfinite(figure.value) else "never"
+    return value if ends[0] is None or ends[1] is None else f"{value} [{ends[0]}, {ends[1]}]"
+
+
+def _share(figure: Figure) -> str:
+    if figure.value is None or figure.low is None or figure.high is None:
+        return fmt.DASH
+    return f"{figure.value:.1%} [{figure.low:.1%}, {figure.high:.1%}]"
+
+
 def behaviour(found: Behaviour) -> pd.DataFrame:
     """One row a question."""
     return pd.DataFrame(
@@ -120,16 +170,42 @@ def contrasts(found: Comparison) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "figure": c.title,
+                "Figure": fmt.capitalized(c.title),
                 "A": value_text(c.unit, c.a),
                 "B": value_text(c.unit, c.b),
                 "A − B [95 %]": written(c.unit, c.difference),
                 "n": c.difference.n,
-                "verdict": c.verdict,
+                "Verdict": c.verdict,
             }
             for c in found.contrasts
         ]
     )
+
+
+def comparison_rows(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Every figure of some comparisons as numbers: what a file holds."""
+    rows = [
+        {
+            "a_run": found.a.run_id,
+            "a_endpoint": found.a.endpoint,
+            "b_run": found.b.run_id,
+            "b_endpoint": found.b.endpoint,
+            "simulated": found.a.simulated,
+            "paired": found.paired,
+            "metric": c.metric,
+            "unit": c.unit,
+            "a": c.a,
+            "b": c.b,
+            "difference": c.difference.value,
+            "low": c.difference.low,
+            "high": c.difference.high,
+            "n": c.difference.n,
+            "verdict": c.verdict,
+        }
+        for found in comparisons
+        for c in found.contrasts
+    ]
+    return pd.DataFrame(rows)
 
 
 def calls(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """Two runs, or two endpoints, against each other: what differs and how sure that is. The address holds both."""
 
-import pandas as pd
 import streamlit as st
 
 from arena.errors import ArenaError
@@ -27,7 +26,7 @@ def endpoint(name: str, label: str, run_id: str) -> str:
     return st.selectbox(label, known, key=name, bind="query-params", width=300) or SAME
 
 
-def comparison(found: Comparison, number: int) -> None:
+def comparison(found: Comparison) -> None:
     """Both sides, figure by figure, with a verdict in words."""
     a, b = found.a, found.b
     st.markdown(
@@ -43,7 +42,6 @@ def comparison(found: Comparison, number: int) -> None:
     )
     for note in found.notes:
         st.caption(f":material/info: {fmt.markdown(fmt.capitalized(note))}")
-    parts.download(frame, f"{a.run_id}-{b.run_id}-{number}", f"contrasts-{number}")
 
 
 with guarded():
@@ -84,8 +82,6 @@ with guarded():
         with column:
             if chart is not None:
                 parts.show(chart, chart.title)
-    for number, one in enumerate(found):
-        comparison(one, number)
-    parts.download(
-        pd.concat([run_tables.contrasts(c).assign(a=c.a.endpoint, b=c.b.endpoint) for c in found]), "all", "all"
-    )
+    for one in found:
+        comparison(one)
+    parts.download(run_tables.comparison_rows(found), f"{a}-{b}", "comparison")

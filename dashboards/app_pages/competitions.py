@@ -116,7 +116,7 @@ with guarded():
     kinds = [SIMULATED if simulated else "real" for simulated in gallery.kinds()] or ["real"]
     with st.container(horizontal=True):
         chosen_kind = st.selectbox("Kind", kinds, key="kind", bind="query-params", width=140)
-        names = [prompt for prompt, _ in gallery.prompts()]
+        names = sorted(competitions.prompts(simulated=chosen_kind == SIMULATED, category=None)["prompt"])
         chosen = st.selectbox("Prompt", names, None, key="prompt", bind="query-params", placeholder=ALL, width=320)
     if chosen_kind == SIMULATED:
         parts.simulated_badge()

@@ -90,6 +90,8 @@ def close_up(shot: Shot) -> None:
         st.download_button("Original", bytes_of, name, on_click="ignore", key="original", help=said)
         known = gallery.facts(shot, data.run(shot.run_id))
         st.table(known.map(fmt.markdown), border="horizontal", hide_index=True, alt="Everything known of this image")
+        st.caption("SHA-256 of the original")
+        st.code(shot.sha256, language=None, wrap_lines=True)
         at = {"run": shot.run_id}
         with st.container(horizontal=True):
             st.page_link(parts.TRIAL, label="Trial", query_params={**at, "trial": str(shot.trial)})

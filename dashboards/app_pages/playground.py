@@ -60,7 +60,7 @@ def price_tag(wish: Wish, cost: Price) -> None:
     """What it costs at most, endpoint by endpoint, and what is left of the day's money."""
     rows = [
         {"Endpoint": fmt.markdown(name), "At most": "free, simulated" if name in cost.simulated else format_usd(usd)}
-        for name, usd in cost.by_endpoint.items()
+        for name, usd in sorted(cost.by_endpoint.items())
     ]
     shown = pd.DataFrame(rows).map(lambda text: text.replace("$", "\\$"))
     st.table(shown, border="horizontal", hide_index=True, width="content", alt="Cost by endpoint, at most")

@@ -32,10 +32,12 @@ def live(run_id: str, running: bool) -> None:
         for name, text in figures.items():
             if running or name in {"Ended", "Cost known so far"}:
                 st.metric(name, text, width="content")
-    st.caption(fmt.markdown(f"Cost: {budget}. As of {now.as_of:%H:%M:%S} UTC; warm-up is counted here."))
+    made_up = " Simulated endpoints charge nobody." if any(e.simulated for e in now.endpoints) else ""
+    st.caption(fmt.markdown(f"Cost: {budget}.{made_up} As of {now.as_of:%H:%M:%S} UTC; warm-up is counted here."))
     parts.show(run_charts.progress(now.endpoints), "progress")
     frame = run_tables.progress(now.endpoints)
-    st.dataframe(frame, hide_index=True, placeholder=fmt.DASH, alt="Trials by endpoint, with failures by kind")
+    alt = "Trials by endpoint, with failures by kind"
+    st.dataframe(frame, hide_index=True, placeholder=fmt.DASH, alt=alt, column_config=dict(run_tables.PROGRESS))
     parts.download(frame, f"{run_id}-progress", "progress")
 
 
@@ -47,9 +49,9 @@ def made_for(run: Run) -> None:
         for sentence in in_words(found):
             st.markdown(fmt.markdown(fmt.capitalized(sentence)))
         parts.show(run_charts.capacity(found, fmt.colours(data.endpoints())), "capacity")
-        frame = run_tables.capacity(found)
-        st.dataframe(frame, hide_index=True, placeholder=fmt.DASH, alt="One row a rate, with its verdict")
-        parts.download(frame, f"{run.plan.name}-capacity", "capacity-table")
+        shown = run_tables.capacity_shown(found).map(lambda value: fmt.markdown(str(value)))
+        st.table(shown, border="horizontal", hide_index=True, alt="One row a rate, with its verdict")
+        parts.download(run_tables.capacity(found), f"{run.plan.name}-capacity", "capacity-table")
     if run.plan.purpose is RunPurpose.BEHAVIOUR:
         st.markdown("## Behaviour")
         for one in run_data.behaviours(run.id):
@@ -61,11 +63,8 @@ def made_for(run: Run) -> None:
 
 
 def where_time_goes(run: Run) -> None:
-    """Medians by phase, what speaks against them, and how far the stop rule had got."""
+    """Medians by phase, and how far the stop rule had got."""
     summaries = data.summaries(run.id)
-    unfit = fitness.headline(run, summaries)
-    if unfit is not None:
-        st.warning(fmt.markdown(fmt.capitalized(unfit)), icon=":material/warning:")
     stopped = run_data.stop_sentences(run.id)
     if stopped:
         st.markdown("## Why it stopped")
@@ -100,6 +99,9 @@ with guarded():
     run_id = parts.choose_run()
     chosen = data.run(run_id)
     links(chosen)
+    unfit = fitness.headline(chosen, data.summaries(run_id))
+    if unfit is not None:
+        st.warning(fmt.markdown(fmt.capitalized(unfit)), icon=":material/warning:")
     running = parts.overview_row(run_id)["status"] == "running"
     st.fragment(live, run_every=data.LIVE_S if running else None)(run_id, running)
     made_for(chosen)

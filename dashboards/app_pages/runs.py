@@ -36,7 +36,6 @@ def listing(page: int) -> None:
             "run": st.column_config.LinkColumn("Run", display_text=r"run=(.+)$", pinned=True),
             "began_utc": st.column_config.DatetimeColumn("Began (UTC)", format="YYYY-MM-DD HH:mm"),
             "plan": "Plan",
-            "purpose": "Made for",
             "simulated": "Simulated",
             "status": "Status",
             "fit_to_measure": "Fit to measure",
@@ -46,6 +45,8 @@ def listing(page: int) -> None:
             "images": NUMBER("Images", format="localized"),
             "images_per_attempt": NUMBER("Images per attempt", format="percent"),
             "cost_usd": "Cost",
+            "made_for": "Made for",
+            "why_not_fit": st.column_config.TextColumn("Why it was not fit", width="large"),
         },
     )
     parts.download(frame, f"runs-page-{page}", "runs")
