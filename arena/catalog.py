@@ -114,7 +114,7 @@ class Catalog:
     def select_prompts(self, plan: Plan, where: str) -> list[Prompt]:
         """The prompts that a plan selects, in the order of their sets; ConfigError if there is none."""
         wanted, sets = plan.prompts, self.prompt_sets()
-        chosen: list[Prompt] = []
+        chosen: list[Prompt] = list(wanted.own)
         for name in wanted.sets:
             if name not in sets:
                 raise UnknownNameError("prompt set", name, sets, f"{where}: prompts.sets")

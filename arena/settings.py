@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -16,7 +17,8 @@ class Settings(BaseSettings):
 
     `ARENA_CONFIG_DIR` adds a directory with one's own `endpoints.toml`, `prices.toml`, prompt sets and plans. Of the
     pairs that are voted on, `ARENA_VOTE_GOLD_SHARE` have a known answer and `ARENA_VOTE_REPEAT_SHARE` come a second
-    time; `ARENA_VOTES_PER_VOTER_AND_DAY` and `ARENA_VOTES_PER_NETWORK_AND_DAY` cap votes.
+    time; `ARENA_VOTES_PER_VOTER_AND_DAY` and `ARENA_VOTES_PER_NETWORK_AND_DAY` cap votes. The app's playground is off
+    unless `ARENA_PLAYGROUND_USD_PER_DAY` says what it may spend on a day (UTC); with 0 it fires simulated ones only.
     """
 
     model_config = SettingsConfigDict(env_prefix="ARENA_", extra="ignore")
@@ -29,6 +31,7 @@ class Settings(BaseSettings):
     vote_repeat_share: float = Field(default=0.04, ge=0, le=0.3)
     votes_per_voter_and_day: int = Field(default=500, ge=1)
     votes_per_network_and_day: int = Field(default=2000, ge=1)
+    playground_usd_per_day: Decimal | None = Field(default=None, ge=0, le=10_000)
 
     @property
     def url(self) -> str:

@@ -77,6 +77,34 @@ def _failures(summary: EndpointSummary) -> str:
     return "  \n".join(fmt.markdown(part) for part in parts) or fmt.DASH
 
 
+MARKS = {
+    "lateness_ms": "later than due",
+    "slot_wait_ms": "waited for a slot",
+    "connected_ms": "connected",
+    "accepted_ms": "accepted",
+    "ttfb_ms": "result, first byte",
+    "generation_ms": "result, last byte",
+    "time_to_first_image_byte_ms": "first image byte",
+    "time_to_image_ms": "last image byte",
+    "ended_ms": "ended",
+}
+
+
+def marks(row: pd.Series) -> pd.DataFrame:
+    """Our own marks of one attempt, as text."""
+    known = row.notna()
+    values = [format_ms(float(row[name])) if known[name] else fmt.DASH for name in MARKS]
+    return pd.DataFrame({"Mark": list(MARKS.values()), "Ours": values})
+
+
+def server_says(row: pd.Series) -> pd.DataFrame:
+    """The server's own timings of one attempt, as text; empty where it said nothing."""
+    said = {} if pd.isna(row["server_ms"]) else json.loads(row["server_ms"])
+    return pd.DataFrame(
+        {"Name": [fmt.markdown(name) for name in said], "The server's": [format_ms(float(v)) for v in said.values()]}
+    )
+
+
 def outcome_table(row: pd.Series) -> pd.DataFrame:
     """All columns of one attempt, as text."""
     values = {name: _text(name, row[name]) for name in OUTCOME_COLUMNS}

@@ -9,13 +9,14 @@ Each is an ordinary run over all the endpoints, and all of them have one plan na
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from arena.domain.plan import LoadProfile, Plan, RequestTemplate, Selection
+from arena.domain.purpose import RunPurpose
 from arena.domain.request import ImageFormat, Mode
 from arena.reports.behaviour import NAME
+from arena.reports.families import describe_pause
 from harness.capacity_steps import stamp
 from harness.plan import estimate, prepare, trial_seed
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from harness.plan import Prepared
 
 PROMPTS, REPEATS, FOLLOWING, SEVERAL = 2, 3, 4, 2
-_PAUSE = re.compile(r"after a pause of (\d+(?:\.\d+)?) s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Look:
         if able:
             found.append((0.0, self._prepared("several images a call", able, 1, seed=1, n=SEVERAL)))
         for index in range(self.pauses):
-            description = f"after a pause of {self.pause_s:g} s"
+            description = describe_pause(self.pause_s)
             block = self._prepared(description, self.endpoints, 1 + FOLLOWING, seed=2 + index, prompts=1)
             found.append((self.pause_s, block))
         return found
@@ -82,6 +82,7 @@ class Look:
     ) -> Prepared:
         plan = Plan(
             name=self.name,
+            purpose=RunPurpose.BEHAVIOUR,
             description=description,
             seed=seed,
             endpoints=tuple(e.id for e in endpoints),
@@ -96,12 +97,6 @@ class Look:
 def new_name() -> str:
     """A name for the plans of a new look."""
     return f"{NAME}-{stamp()}"
-
-
-def pause_of(description: str) -> float | None:
-    """The pause before a run in seconds, from its plan's description; None where there was none."""
-    told = _PAUSE.fullmatch(description)
-    return None if told is None else float(told[1])
 
 
 def worst_case_usd(runs: Sequence[tuple[float, Prepared]]) -> Decimal | None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from arena.domain.plan import LoadProfile, Phase, Plan, RequestTemplate, Selection
+from arena.domain.purpose import RunPurpose
 from arena.domain.request import ImageFormat, Mode
 from arena.errors import BudgetError
 from arena.reports.capacity import NAME, LoadStep, curve, describe
@@ -54,6 +55,7 @@ class Steps:
         plan = Plan.model_validate(
             {
                 "name": self.name,
+                "purpose": RunPurpose.CAPACITY,
                 "description": describe(self.endpoint.id, self.objective, step.repeat),
                 "seed": number,
                 "endpoints": (self.endpoint.id,),

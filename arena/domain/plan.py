@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from arena.domain.base import Value
 from arena.domain.load import LoadProfile as LoadProfile
-from arena.domain.prompt import IDENTIFIER
+from arena.domain.prompt import IDENTIFIER, Prompt
+from arena.domain.purpose import RunPurpose as RunPurpose
 from arena.domain.request import Delivery, ImageFormat, Mode, PixelSize, Ratio, Size
 from arena.domain.stop import StopRule
 
@@ -22,14 +23,24 @@ class Phase(StrEnum):
 
 
 class Selection(Value):
-    """Which prompts of which sets; every condition narrows. `limit` takes the first, spread over the categories."""
+    """Which prompts of which sets; every condition narrows. `limit` takes the first, spread over the categories.
 
-    sets: tuple[str, ...] = Field(min_length=1)
+    `own` are prompts that the plan brings itself, beside those of the sets or instead of them.
+    """
+
+    sets: tuple[str, ...] = ()
+    own: tuple[Prompt, ...] = ()
     ids: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     modes: tuple[Mode, ...] = ()
     limit: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _from_somewhere(self) -> Self:
+        if not self.sets and not self.own:
+            raise ValueError("name at least one prompt set in `sets`, or give prompts in `own`")
+        return self
 
 
 class RequestTemplate(Value):
@@ -76,7 +87,7 @@ class Plan(Value):
 
     `keep_images` is the share of trials whose images are decoded to the last row and kept: the same prompts and
     repetitions at every endpoint. Of the others format, size and completeness are checked, and they are let go of, so
-    that hundreds of images a second can be measured.
+    that hundreds of images a second can be measured. `purpose` says where the results count.
     """
 
     name: str = Field(pattern=IDENTIFIER)
@@ -91,6 +102,7 @@ class Plan(Value):
     keep_images: float = Field(default=1.0, gt=0, le=1)
     timeout_s: float | None = Field(default=None, gt=0, le=3600)
     stop: StopRule | None = None
+    purpose: RunPurpose = RunPurpose.MEASUREMENT
 
     @model_validator(mode="after")
     def _length_said_once(self) -> Self:

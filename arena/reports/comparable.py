@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from arena.domain.run import RunStatus
-from arena.errors import ConfigError
+from arena.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+    import pandas as pd
 
     from arena.domain.plan import LoadProfile, RequestTemplate
     from arena.domain.run import Run
@@ -41,6 +43,33 @@ def differences(a: Run, b: Run) -> list[str]:
         if values[0] != values[1]:
             found.append(f"{name.replace('_', ' ')} differs: {values[0] or 'none'} and {values[1] or 'none'}")
     return found
+
+
+def matching(
+    runs: tuple[Run, Run], frames: tuple[pd.DataFrame, pd.DataFrame], named: tuple[str, str] | None
+) -> list[tuple[str, str]]:
+    """Which endpoint of the first run meets which of the second: two that are named, or the same in both.
+
+    `frames` are the outcome rows of the runs. ConfigError where there is nobody to compare, or too many.
+    """
+    there = [sorted(set(frame[frame["phase"] == "measure"]["endpoint"])) for frame in frames]
+    if named is not None:
+        for name, known, run in zip(named, there, runs, strict=True):
+            if name not in known:
+                raise UnknownNameError("endpoint", name, known, f"run {run.id}")
+        return [named]
+    if runs[0].id != runs[1].id:
+        shared = sorted(set(there[0]) & set(there[1]))
+        if not shared:
+            raise ConfigError(
+                f"runs {runs[0].id} and {runs[1].id} have no endpoint in common; name one of each: --endpoints X Y"
+            )
+        return [(name, name) for name in shared]
+    if len(there[0]) != 2:
+        raise ConfigError(
+            f"run {runs[0].id} has {len(there[0])} endpoints with measured attempts; name two: --endpoints X Y"
+        )
+    return [(there[0][0], there[0][1])]
 
 
 def _asked(request: RequestTemplate) -> dict[str, object]:

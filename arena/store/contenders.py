@@ -13,7 +13,7 @@ from arena.domain.outcome import AttemptStatus
 from arena.domain.plan import Plan
 from arena.domain.request import Mode
 from arena.store.battles import CONTENDER, RENDITION
-from arena.store.runs import ATTEMPT, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL, insert_ignore
+from arena.store.runs import ATTEMPT, COUNTS, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL, insert_ignore
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,11 +26,12 @@ DEGRADED = "arena/degraded"
 
 
 def newcomers(connection: Connection, now: datetime) -> list[dict[str, Any]]:
-    """A row for every endpoint that has delivered an image and is no contender yet; read only, as it looks at much."""
+    """A row for every endpoint that has delivered an image in a run that counts and is no contender yet; read only."""
     delivered = (
         sa.select(TRIAL.c.endpoint_id, ATTEMPT.c.simulated, sa.func.max(TRIAL.c.run_id).label("run_id"))
         .join(ATTEMPT, ATTEMPT.c.trial_id == TRIAL.c.id)
-        .where(ATTEMPT.c.status == AttemptStatus.SUCCEEDED)
+        .join(RUN, RUN.c.id == TRIAL.c.run_id)
+        .where(ATTEMPT.c.status == AttemptStatus.SUCCEEDED, COUNTS)
         .group_by(TRIAL.c.endpoint_id, ATTEMPT.c.simulated)
         .subquery()
     )
@@ -92,7 +93,7 @@ def retire(connection: Connection, contender_id: int, at: datetime | None) -> No
 def entries(connection: Connection, *, simulated: bool) -> tuple[dict[str, Cell], list[Entry]]:
     """Every image that can be drawn, and the cells that join what may meet: all generations, never the best of several.
 
-    Images that were kept out and those of retired contenders are left out.
+    Images that were kept out, those of retired contenders and those of runs that do not count are left out.
     """
     prompt = (PROMPT.c.id == TRIAL.c.prompt_id) & (PROMPT.c.sha256 == TRIAL.c.prompt_sha256)
     query = (
@@ -112,6 +113,7 @@ def entries(connection: Connection, *, simulated: bool) -> tuple[dict[str, Cell]
         .select_from(IMAGE)
         .join(ATTEMPT, ATTEMPT.c.id == IMAGE.c.attempt_id)
         .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
+        .join(RUN, RUN.c.id == TRIAL.c.run_id)
         .join(PROMPT, prompt)
         .join(
             CONTENDER,
@@ -123,6 +125,7 @@ def entries(connection: Connection, *, simulated: bool) -> tuple[dict[str, Cell]
             ATTEMPT.c.simulated == simulated,
             CONTENDER.c.retired_at.is_(None),
             RENDITION.c.kept_out.is_(None),
+            COUNTS,
         )
         .order_by(IMAGE.c.attempt_id, IMAGE.c.position)
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from arena.domain.fitness import Fitness
 from arena.domain.plan import Plan
 from arena.domain.prompt import Prompt
+from arena.domain.purpose import RunPurpose
 from arena.domain.request import Mode
 from arena.domain.run import Environment, Run, RunStatus
 from arena.units import nano_usd
@@ -70,6 +71,7 @@ def run_row(run: Run, owner: str, heartbeat_at: datetime) -> Row:
         "budget_nano_usd": run.budget_nano_usd,
         "environment_json": run.environment.model_dump_json(),
         "simulated": run.simulated,
+        "purpose": run.plan.purpose,
         "owner": owner,
         "heartbeat_at": heartbeat_at,
     }
@@ -79,7 +81,8 @@ def run_from_row(row: Mapping[str, Any]) -> Run:
     """A stored run."""
     return Run(
         id=row["id"],
-        plan=Plan.model_validate_json(row["plan_json"]),
+        # The column is what counts: plans from before there was such a field do not say it.
+        plan=Plan.model_validate_json(row["plan_json"]).model_copy(update={"purpose": RunPurpose(row["purpose"])}),
         plan_sha256=row["plan_sha256"],
         status=RunStatus(row["status"]),
         created_at=row["created_at"],

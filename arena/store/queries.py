@@ -101,18 +101,29 @@ _IMAGE_COLUMNS = {
 }
 _BLAME = {kind.value: kind.blame.value for kind in FailureKind}
 CHUNK_ROWS = 20_000
+_AT_ONCE = 500
+"""Names in one statement; databases bound them."""
 
 
-def outcomes(connection: Connection, run_id: str | None = None) -> pd.DataFrame:
-    """Every attempt that has ended or whose end is unknown, of one run or of all, in the order of the trials."""
-    chunks = list(outcome_chunks(connection, run_id))
+def outcomes(
+    connection: Connection, run_id: str | None = None, *, trial: int | None = None, prompt_id: str | None = None
+) -> pd.DataFrame:
+    """Every attempt that has ended or whose end is unknown, of one run or of all, in the order of the trials.
+
+    With `trial` or `prompt_id` only those of one trial or prompt are read.
+    """
+    chunks = list(outcome_chunks(connection, run_id, trial=trial, prompt_id=prompt_id))
     return pd.concat(chunks, ignore_index=True) if len(chunks) > 1 else chunks[0]
 
 
-def outcome_chunks(connection: Connection, run_id: str | None = None) -> Iterator[pd.DataFrame]:
+def outcome_chunks(
+    connection: Connection, run_id: str | None = None, *, trial: int | None = None, prompt_id: str | None = None
+) -> Iterator[pd.DataFrame]:
     """The same, in pieces of bounded size; at least one piece, which may be empty."""
     streaming = connection.execution_options(yield_per=CHUNK_ROWS)
-    result = streaming.execute(_outcome_query(run_id))
+    wanted = ((TRIAL.c.run_id, run_id), (TRIAL.c.seq, trial), (TRIAL.c.prompt_id, prompt_id))
+    narrowed = [column == value for column, value in wanted if value is not None]
+    result = streaming.execute(_outcome_query().where(*narrowed))
     names, empty = list(result.keys()), True
     for rows in result.partitions(CHUNK_ROWS):
         empty = False
@@ -121,12 +132,12 @@ def outcome_chunks(connection: Connection, run_id: str | None = None) -> Iterato
         yield _outcome_frame(pd.DataFrame(columns=names, dtype=object))
 
 
-def _outcome_query(run_id: str | None) -> sa.Select[tuple[object, ...]]:
+def _outcome_query() -> sa.Select[tuple[object, ...]]:
     first_image = (IMAGE.c.attempt_id == ATTEMPT.c.id) & (IMAGE.c.position == 0)
     first_glimpse = (GLIMPSE.c.attempt_id == ATTEMPT.c.id) & (GLIMPSE.c.position == 0)
     endpoint = (RUN_ENDPOINT.c.run_id == TRIAL.c.run_id) & (RUN_ENDPOINT.c.endpoint_id == TRIAL.c.endpoint_id)
     prompt = (PROMPT.c.id == TRIAL.c.prompt_id) & (PROMPT.c.sha256 == TRIAL.c.prompt_sha256)
-    query = (
+    return (
         _outcome_columns()
         .select_from(ATTEMPT)
         .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
@@ -138,7 +149,6 @@ def _outcome_query(run_id: str | None) -> sa.Select[tuple[object, ...]]:
         .where(ATTEMPT.c.status != AttemptStatus.INTENDED)
         .order_by(TRIAL.c.run_id, TRIAL.c.seq, ATTEMPT.c.number)
     )
-    return query if run_id is None else query.where(TRIAL.c.run_id == run_id)
 
 
 def _outcome_columns() -> sa.Select[tuple[object, ...]]:
@@ -241,48 +251,64 @@ def calls(connection: Connection, run_id: str, trial: int) -> pd.DataFrame:
     return pd.DataFrame([tuple(row) for row in result], columns=list(result.keys())).drop(columns="attempt_id")
 
 
-def run_overview(connection: Connection, limit: int | None = None) -> pd.DataFrame:
-    """One row a run, newest first: status, trials planned, attempts made, successes."""
-    trials = sa.select(TRIAL.c.run_id, sa.func.count().label("trials")).group_by(TRIAL.c.run_id).subquery()
-    succeeded = sa.func.sum(sa.case((ATTEMPT.c.status == AttemptStatus.SUCCEEDED, 1), else_=0))
-    unknown = sa.func.sum(sa.case((ATTEMPT.c.status == AttemptStatus.UNKNOWN, 1), else_=0))
-    made = (
-        sa.select(
-            TRIAL.c.run_id,
-            sa.func.count().label("attempts"),
-            succeeded.label("succeeded"),
-            unknown.label("unknown"),
-            sa.func.sum(ATTEMPT.c.cost_nano_usd).label("cost_nano_usd"),
-        )
-        .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
-        .group_by(TRIAL.c.run_id)
-        .subquery()
-    )
-    query = (
-        sa.select(
-            RUN.c.id.label("run_id"),
-            RUN.c.plan_name.label("plan"),
-            RUN.c.status,
-            RUN.c.simulated,
-            RUN.c.created_at,
-            RUN.c.ended_at,
-            trials.c.trials,
-            made.c.attempts,
-            made.c.succeeded,
-            made.c.unknown,
-            made.c.cost_nano_usd,
-        )
-        .outerjoin(trials, trials.c.run_id == RUN.c.id)
-        .outerjoin(made, made.c.run_id == RUN.c.id)
-        .order_by(RUN.c.created_at.desc(), RUN.c.id.desc())
-        .limit(limit)
-    )
+def run_overview(connection: Connection, limit: int | None = None, offset: int = 0) -> pd.DataFrame:
+    """One row a run, newest first: status, trials planned, attempts made, successes; after the `offset` newest ones.
+
+    Only the trials and attempts of these runs are counted, however many others there are.
+    """
+    query = sa.select(*_OVERVIEW).order_by(RUN.c.created_at.desc(), RUN.c.id.desc()).limit(limit).offset(offset)
+    return _overview(connection, query)
+
+
+def overview_of(connection: Connection, run_id: str) -> pd.DataFrame:
+    """The same of one run; empty if there is none of this id."""
+    return _overview(connection, sa.select(*_OVERVIEW).where(RUN.c.id == run_id))
+
+
+_OVERVIEW = (
+    RUN.c.id.label("run_id"),
+    RUN.c.plan_name.label("plan"),
+    RUN.c.status,
+    RUN.c.simulated,
+    RUN.c.created_at,
+    RUN.c.ended_at,
+)
+_COUNTED = ("trials", "attempts", "succeeded", "unknown", "cost_nano_usd")
+
+
+def _overview(connection: Connection, query: sa.Select[Any]) -> pd.DataFrame:
     result = connection.execute(query)
     frame = pd.DataFrame([tuple(row) for row in result], columns=list(result.keys()))
-    for column in ("trials", "attempts", "succeeded", "unknown"):
+    counted = _run_counts(connection, frame["run_id"].tolist())
+    for column in _COUNTED:
+        frame[column] = [counted[run_id].get(column) for run_id in frame["run_id"]]
+    for column in _COUNTED[:-1]:
         frame[column] = pd.to_numeric(frame[column]).fillna(0).astype("int64")
     frame["cost_usd"] = pd.to_numeric(frame.pop("cost_nano_usd")).astype("Float64") / NANO_USD_PER_USD
     return frame
+
+
+def _run_counts(connection: Connection, run_ids: list[str]) -> dict[str, dict[str, int | None]]:
+    """What the trials and the attempts of some runs come to, by run."""
+    found: dict[str, dict[str, int | None]] = {run_id: {} for run_id in run_ids}
+    trials = sa.select(TRIAL.c.run_id, sa.func.count().label("trials"))
+    succeeded, unknown = (
+        sa.func.sum(sa.case((ATTEMPT.c.status == status, 1), else_=0))
+        for status in (AttemptStatus.SUCCEEDED, AttemptStatus.UNKNOWN)
+    )
+    made = sa.select(
+        TRIAL.c.run_id,
+        sa.func.count().label("attempts"),
+        succeeded.label("succeeded"),
+        unknown.label("unknown"),
+        sa.func.sum(ATTEMPT.c.cost_nano_usd).label("cost_nano_usd"),
+    ).join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
+    for begin in range(0, len(run_ids), _AT_ONCE):
+        here = TRIAL.c.run_id.in_(run_ids[begin : begin + _AT_ONCE])
+        for query in (trials, made):
+            for row in connection.execute(query.where(here).group_by(TRIAL.c.run_id)).mappings():
+                found[row["run_id"]] |= {name: value for name, value in row.items() if name != "run_id"}
+    return found
 
 
 def server_timings(frame: pd.DataFrame) -> pd.DataFrame:

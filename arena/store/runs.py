@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from arena.domain.endpoint import Endpoint
 from arena.domain.outcome import AttemptStatus, CallPurpose
 from arena.domain.plan import Phase, Trial
+from arena.domain.purpose import COUNTING, RunPurpose
 from arena.domain.run import SILENT_AFTER, Run, RunStatus
 from arena.errors import ConfigError, RunBusyError, UnknownNameError
 from arena.pricing import PriceCard
@@ -38,6 +39,8 @@ RUN, RUN_ENDPOINT, PROMPT = METADATA.tables["run"], METADATA.tables["run_endpoin
 TRIAL, ATTEMPT = METADATA.tables["trial"], METADATA.tables["attempt"]
 GLIMPSE = METADATA.tables["glimpse"]
 DIGEST = METADATA.tables["digest"]
+COUNTS = RUN.c.purpose.in_(COUNTING)
+"""Which runs' images meet in battles and whose figures stand for a provider: the one place that says it in SQL."""
 ARTIFACT, IMAGE, CALL = METADATA.tables["artifact"], METADATA.tables["image"], METADATA.tables["call"]
 
 
@@ -145,6 +148,41 @@ def get_run(connection: Connection, run_id: str) -> Run:
 def list_runs(connection: Connection, limit: int | None = None) -> list[Run]:
     """Runs, newest first."""
     query = sa.select(RUN).order_by(RUN.c.created_at.desc(), RUN.c.id.desc()).limit(limit)
+    return [mapping.run_from_row(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def runs_by_id(connection: Connection, run_ids: Sequence[str]) -> dict[str, Run]:
+    """Some runs by their whole ids; ids of no run are left out."""
+    rows = connection.execute(sa.select(RUN).where(RUN.c.id.in_(list(run_ids)))).mappings()
+    return {row["id"]: mapping.run_from_row(dict(row)) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class RunChoice:
+    """As much of a run as a list to choose from needs."""
+
+    id: str
+    plan_name: str
+    status: RunStatus
+    simulated: bool
+    purpose: RunPurpose
+
+
+def run_choices(connection: Connection, limit: int) -> list[RunChoice]:
+    """The newest runs, newest first; no trial is read."""
+    columns = (RUN.c.id, RUN.c.plan_name, RUN.c.status, RUN.c.simulated, RUN.c.purpose)
+    rows = connection.execute(sa.select(*columns).order_by(RUN.c.created_at.desc(), RUN.c.id.desc()).limit(limit))
+    return [RunChoice(r.id, r.plan_name, RunStatus(r.status), bool(r.simulated), RunPurpose(r.purpose)) for r in rows]
+
+
+def count_runs(connection: Connection) -> int:
+    """How many runs there are."""
+    return int(connection.execute(sa.select(sa.func.count()).select_from(RUN)).scalar_one())
+
+
+def runs_of_plan(connection: Connection, plan_name: str) -> list[Run]:
+    """All runs of the plan of this name, oldest first."""
+    query = sa.select(RUN).where(RUN.c.plan_name == plan_name).order_by(RUN.c.created_at, RUN.c.id)
     return [mapping.run_from_row(dict(row)) for row in connection.execute(query).mappings()]
 
 

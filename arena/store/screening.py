@@ -12,7 +12,7 @@ from arena.domain.outcome import AttemptStatus
 from arena.domain.request import Mode
 from arena.store.battles import CONTENDER, RENDITION
 from arena.store.rulings import rule
-from arena.store.runs import ARTIFACT, ATTEMPT, IMAGE, PROMPT, TRIAL, insert_ignore
+from arena.store.runs import ARTIFACT, ATTEMPT, COUNTS, IMAGE, PROMPT, RUN, TRIAL, insert_ignore
 from arena.store.schema import METADATA
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def delivered(
     prompt_id: str | None = None,
     only_kept_out: bool = False,
 ) -> list[Delivered]:
-    """Every image of contenders, the newest first; one that was delivered for two prompts is there twice.
+    """Every image of contenders from runs that count, the newest first; one delivered for two prompts is there twice.
 
     `providers` are names, each with whether its images are simulated; None: of all, as of all prompts.
     """
@@ -96,10 +96,11 @@ def _images(*more: Any) -> sa.Select[Any]:
         .join(ARTIFACT, ARTIFACT.c.sha256 == IMAGE.c.sha256)
         .join(ATTEMPT, ATTEMPT.c.id == IMAGE.c.attempt_id)
         .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
+        .join(RUN, RUN.c.id == TRIAL.c.run_id)
         .join(PROMPT, same_prompt)
         .join(CONTENDER, same_contender)
         .outerjoin(SCREENING, SCREENING.c.image_sha256 == IMAGE.c.sha256)
-        .where(ATTEMPT.c.status == AttemptStatus.SUCCEEDED)
+        .where(ATTEMPT.c.status == AttemptStatus.SUCCEEDED, COUNTS)
     )
 
 

@@ -20,6 +20,7 @@ from sqlmodel import Field, SQLModel
 from arena.domain.failure import FailureKind
 from arena.domain.outcome import AttemptStatus, CallPurpose, CostSource
 from arena.domain.plan import Phase
+from arena.domain.purpose import RunPurpose
 from arena.domain.request import ImageFormat, Mode
 from arena.domain.run import RunStatus
 
@@ -74,7 +75,7 @@ class RunRow(SQLModel, table=True):
     """A run. `owner` and `heartbeat_at` tell which process holds it and when it last gave a sign of life."""
 
     __tablename__ = "run"
-    __table_args__ = (one_of("status", RunStatus),)
+    __table_args__ = (one_of("status", RunStatus), one_of("purpose", RunPurpose))
     id: str = Field(primary_key=True)
     plan_name: str
     plan_json: str
@@ -88,6 +89,7 @@ class RunRow(SQLModel, table=True):
     owner: str | None = None
     heartbeat_at: datetime | None = None
     fitness_json: str | None = None
+    purpose: str = Field(default=RunPurpose.MEASUREMENT.value, sa_column_kwargs={"server_default": "measurement"})
 
 
 class RunEndpointRow(SQLModel, table=True):
@@ -115,6 +117,8 @@ class TrialRow(SQLModel, table=True):
         ForeignKeyConstraint(["run_id", "endpoint_id"], ["run_endpoint.run_id", "run_endpoint.endpoint_id"]),
         ForeignKeyConstraint(["prompt_id", "prompt_sha256"], ["prompt.id", "prompt.sha256"]),
         one_of("phase", Phase),
+        Index(None, "endpoint_id", "id"),
+        Index(None, "prompt_id", "id"),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=ROW_ID)
     run_id: str = Field(foreign_key="run.id")
@@ -144,6 +148,7 @@ class AttemptRow(SQLModel, table=True):
         CheckConstraint("(cost_nano_usd IS NULL) = (cost_source IS NULL)", name="cost_with_source"),
         CheckConstraint("status <> 'succeeded' OR last_image_byte_ns IS NOT NULL", name="success_is_timed"),
         Index(None, "started_at"),
+        Index(None, "simulated", "id"),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=ROW_ID)
     trial_id: int = Field(foreign_key="trial.id", sa_type=ROW_ID)

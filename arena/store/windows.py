@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from arena.domain.failure import FailureKind
 from arena.store import digests
-from arena.store.runs import DIGEST, PROMPT, RUN
+from arena.store.runs import COUNTS, DIGEST, PROMPT, RUN
 from arena.store.stacked import Stacked
 from arena.units import NANO_USD_PER_USD, NS_PER_MS
 
@@ -53,6 +53,8 @@ class Between:
 def outcomes(connection: Connection, between: Between, columns: Sequence[str]) -> pd.DataFrame:
     """The attempts that were sent in a stretch of time, in the order of their runs.
 
+    Runs that were made to look for a limit or at one prompt are left out (`arena.domain.purpose`).
+
     `columns` are of `arena.store.queries.OUTCOME_COLUMNS` as far as figures need them, with `server_queue_ms` and
     `server_compute_ms` instead of the servers' own words, and `size` (`1024x1024`) as it was asked for. Text is
     categorical, numbers are floats with NaN where a value is missing, `started_at` is missing where nobody knows
@@ -87,7 +89,8 @@ class _Part:
 def _parts(connection: Connection, between: Between) -> list[_Part]:
     """Each such run, oldest first."""
     overlaps = (DIGEST.c.first_at < between.end) & (DIGEST.c.last_at >= between.start)
-    digested = sa.select(DIGEST.c.run_id, DIGEST.c.attempts).where(overlaps, DIGEST.c.version == digests.VERSION)
+    of_runs = sa.select(DIGEST.c.run_id, DIGEST.c.attempts).join(RUN, RUN.c.id == DIGEST.c.run_id)
+    digested = of_runs.where(overlaps, DIGEST.c.version == digests.VERSION, COUNTS)
     parts = [_Part(row.run_id, row.attempts, digested=True) for row in connection.execute(digested)]
     parts += [
         _Part(run_id, digests.ended_attempts(connection, run_id), digested=False)
@@ -99,7 +102,7 @@ def _parts(connection: Connection, between: Between) -> list[_Part]:
 def _undigested(connection: Connection, between: Between) -> list[str]:
     has_one = sa.select(DIGEST.c.run_id).where(DIGEST.c.run_id == RUN.c.id, DIGEST.c.version == digests.VERSION)
     still_on = RUN.c.ended_at.is_(None) | (RUN.c.ended_at >= between.start)
-    query = sa.select(RUN.c.id).where(~has_one.exists(), RUN.c.created_at < between.end, still_on)
+    query = sa.select(RUN.c.id).where(~has_one.exists(), RUN.c.created_at < between.end, still_on, COUNTS)
     return list(connection.execute(query).scalars())
 
 

@@ -3,13 +3,12 @@
 import pandas as pd
 import streamlit as st
 
-from arena.errors import StoreError
 from arena.units import format_ms, format_usd
 from dashboards import data, parts
 from dashboards import format as fmt
 from dashboards.guard import guarded
 
-MAX_COLUMNS, MAX_IMAGES = 8, 40
+MAX_COLUMNS, MAX_IMAGES = 8, 24
 EVERY = "all"
 
 
@@ -28,7 +27,8 @@ def cell(row: pd.Series, side_px: int) -> None:
     st.markdown(f":small[**{fmt.markdown(row['endpoint'])}**]")
     known = row.notna()
     if known["image_sha256"]:
-        picture(row, side_px)
+        alt = f"Image from {row['endpoint']} for prompt {row['prompt_id']}, repetition {row['repetition'] + 1}"
+        parts.picture(row["image_sha256"], side_px, alt)
     if known["failure_kind"]:
         st.markdown(f":small[:red[Failed: {fmt.markdown(fmt.kind(row['failure_kind']))}]]")
         st.text(row["failure_message"] if known["failure_message"] else "no message")
@@ -52,17 +52,6 @@ def image_facts(row: pd.Series) -> str:
     more = f", first of {row['image_count']}" if row["image_count"] > 1 else ""
     pixels = f"{row['image_width_px']}×{row['image_height_px']} {row['image_format']}"
     return fmt.markdown(f"{pixels}, {fmt.size(float(row['image_bytes']))}{more}")
-
-
-def picture(row: pd.Series, side_px: int) -> None:
-    """The image itself; one that is lost says so in its own place."""
-    try:
-        png = data.preview(row["image_sha256"], side_px)
-    except StoreError as error:
-        st.text(fmt.capitalized(str(error)))
-        return
-    alt = f"Image from {row['endpoint']} for prompt {row['prompt_id']}, repetition {row['repetition'] + 1}"
-    st.image(png, output_format="PNG", width="stretch", alt=alt)
 
 
 def grid(rows: pd.DataFrame, endpoints: list[str]) -> None:
@@ -93,9 +82,11 @@ with guarded():
     prompt = data.prompts(run_id)[prompt_id]
     st.markdown("### Prompt")
     st.text(prompt.text, width="stretch")
-    st.caption(fmt.markdown(f"{prompt.category} · {prompt.clip_tokens} CLIP tokens · sent unchanged to every endpoint"))
-    outcomes = data.outcomes(run_id)
-    mine = outcomes[(outcomes["prompt_id"] == prompt_id) & (outcomes["phase"] == "measure")]
+    counted = data.run(run_id).plan.purpose.counts  # nobody counted the tokens of what is typed into the playground
+    tokens = f"{prompt.clip_tokens} CLIP tokens · " if counted else ""
+    st.caption(fmt.markdown(f"{prompt.category} · {tokens}sent unchanged to every endpoint"))
+    outcomes = data.prompt_outcomes(run_id, prompt_id)
+    mine = outcomes[outcomes["phase"] == "measure"]
     known = sorted(mine["endpoint"].unique().tolist())
     if known:
         shown = st.pills(

@@ -3,14 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from arena.errors import StoreError
-from arena.units import NS_PER_MS, format_ms, format_usd
-from dashboards import data, parts, tables
+from arena.units import format_ms, format_usd
+from dashboards import data, parts, run_tables, tables
 from dashboards import format as fmt
 from dashboards.guard import guarded
 from dashboards.timeline import timeline
-
-MARKS = ("started", "connected", "request_sent", "headers", "first_byte", "ended")
 
 
 def heading(row: pd.Series) -> None:
@@ -20,7 +17,7 @@ def heading(row: pd.Series) -> None:
     st.markdown(f"## {fmt.markdown(row['endpoint'])}")
     with st.container(horizontal=True, vertical_alignment="center"):
         if row["simulated"]:
-            st.badge("SIMULATED", icon=":material/science:", color="orange", help=parts.SIMULATED_HELP)
+            parts.simulated_badge()
         st.caption(
             fmt.markdown(
                 f"{row['prompt_id']} · repetition {row['repetition'] + 1} · {phase} · attempt {row['attempt']} · "
@@ -45,29 +42,36 @@ def heading(row: pd.Series) -> None:
             st.metric(name, text, width="content")
 
 
-def picture(row: pd.Series) -> None:
-    """The image, if one was stored."""
-    if not row.notna()["image_sha256"]:
-        return
-    try:
-        png = data.preview(row["image_sha256"])
-    except StoreError as error:
-        st.text(fmt.capitalized(str(error)))
-        return
-    st.image(png, output_format="PNG", width="stretch", alt=f"Image of trial {row['trial']} from {row['endpoint']}")
-
-
 def call_table(calls: pd.DataFrame) -> None:
-    """The calls as numbers, in milliseconds since the request was sent."""
-    marks = {m.replace("_", " "): pd.to_numeric(calls[f"{m}_ns"]).astype("Float64") / NS_PER_MS for m in MARKS}
-    frame = calls[["purpose", "method", "url", "http_status", "http_version", "body_bytes"]].assign(**marks)
-    config = {name: st.column_config.NumberColumn(format="%.1f ms") for name in marks}
+    """The calls with every mark, in milliseconds since the request was sent."""
+    frame = run_tables.calls(calls)
+    config = {f"{m}_ms": st.column_config.NumberColumn(m.replace("_", " "), format="%.1f ms") for m in run_tables.MARKS}
     config |= {
         "http_status": st.column_config.NumberColumn("status", format="%d"),
         "http_version": st.column_config.TextColumn("version"),
         "body_bytes": st.column_config.NumberColumn("bytes", format="localized"),
     }
     st.dataframe(frame, hide_index=True, column_config=config, placeholder=fmt.DASH, alt="HTTP calls of this attempt")
+    attempt_number = int(calls["attempt"].iloc[0])
+    parts.download(frame, f"calls-{attempt_number}", f"calls-{attempt_number}")
+
+
+def timings(row: pd.Series) -> None:
+    """Our marks of this attempt beside what the server says of itself; two clocks, never subtracted."""
+    ours, theirs = st.columns(2, gap="large")
+    with ours:
+        st.markdown("### Our clock")
+        st.caption("Milliseconds since the request was sent, taken at the socket; lateness and slot wait lie before.")
+        table = tables.marks(row)
+        st.table(table, border="horizontal", hide_index=True, alt="Our own marks of this attempt")
+    with theirs:
+        st.markdown("### The server's own clock")
+        said = tables.server_says(row)
+        if said.empty:
+            st.caption("The provider said nothing of its own times.")
+            return
+        st.caption("As the provider reports it; what each name includes is the provider's choice. n 1.")
+        st.table(said, border="horizontal", hide_index=True, alt="What the server says of its own times")
 
 
 def attempt(row: pd.Series, calls: pd.DataFrame) -> None:
@@ -81,7 +85,9 @@ def attempt(row: pd.Series, calls: pd.DataFrame) -> None:
             done = float(row["time_to_image_ms"]) if row.notna()["time_to_image_ms"] else None
             parts.show(timeline(calls, done), f"timeline-{row['attempt']}")
     with right:
-        picture(row)
+        if row.notna()["image_sha256"]:
+            alt = f"Image of trial {row['trial']} from {row['endpoint']}"
+            parts.picture(row["image_sha256"], data.MAX_SIDE_PX, alt, exact=True)
         st.page_link(
             parts.IMAGES,
             label="All images of this prompt",
@@ -89,7 +95,9 @@ def attempt(row: pd.Series, calls: pd.DataFrame) -> None:
             query_params={"run": row["run_id"], "prompt": row["prompt_id"]},
         )
     if not calls.empty:
+        st.markdown("### Calls, mark by mark")
         call_table(calls)
+    timings(row)
     st.markdown("### Everything recorded")
     narrow = {"Column": st.column_config.TextColumn(width="medium")}
     table = tables.outcome_table(row)
@@ -104,8 +112,7 @@ with guarded():
         number = st.number_input(
             f"Trial, 0 to {last}", min_value=0, max_value=last, step=1, key="trial", bind="query-params", width=200
         )
-    outcomes = data.outcomes(run_id)
-    attempts = outcomes[outcomes["trial"] == number]
+    attempts = data.trial_outcomes(run_id, int(number))
     calls = data.calls(run_id, number)
     if attempts.empty:
         st.caption("This trial has not been fired, or has not ended yet.")

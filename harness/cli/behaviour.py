@@ -158,26 +158,12 @@ def _show(
 def _behaviours(
     database: Database, settings: Settings, name: str, pause_s: float | None, only: str | None
 ) -> list[Behaviour]:
-    import pandas as pd
-
-    from arena.metrics.likeness import Gallery
-    from arena.reports.behaviour import PAUSE_S, behaviours
-    from arena.store.blobs import BlobStore
-    from arena.store.images import delivered_images
-    from harness.behaviour import pause_of
+    from arena.reports.families import behaviours_of_runs
     from harness.cli.firing import family
 
     found = [(run, rows) for run, rows in family(database, name) if only is None or run.id == only]
     with database.read() as connection:
-        images = pd.concat([delivered_images(connection, run.id) for run, _ in found], ignore_index=True)
-    told = [pause for run, _ in found if (pause := pause_of(run.plan.description)) is not None]
-    return behaviours(
-        pd.concat([rows for _, rows in found], ignore_index=True),
-        images,
-        {run.id: run.plan.request.n for run, _ in found},
-        Gallery(BlobStore(settings.images_dir).get),
-        pause_s if pause_s is not None else min(told, default=PAUSE_S),
-    )
+        return behaviours_of_runs(connection, found, settings.images_dir, pause_s)
 
 
 def print_behaviours(found: Sequence[Behaviour]) -> None:

@@ -206,20 +206,14 @@ def again(
     as_json: Json = False,
 ) -> None:
     """Show what a capacity search found, from its stored runs. Fires nothing."""
-    from arena.errors import ConfigError
-    from arena.reports.capacity import capacity as capacity_of
-    from arena.reports.capacity import read_steps
+    from arena.reports.families import capacity_of_plan
     from arena.store.engine import open_database
-    from harness.cli.firing import family, plan_name
+    from harness.cli.firing import plan_name
 
-    database = open_database(console.settings())
-    with database.read() as connection:
+    with open_database(console.settings()).read() as connection:
         name = plan_name(connection, run)
-    try:
-        endpoint, objective, steps = read_steps(family(database, name))
-    except ValueError as error:
-        raise ConfigError(f"{error}; `arena capacity` makes them, and `arena runs ls` lists them") from None
-    _show(capacity_of(endpoint, objective, steps), None, None, name, as_json=as_json)
+        found = capacity_of_plan(connection, name)
+    _show(found, None, None, name, as_json=as_json)
 
 
 def _show(found: Capacity, wanted: int | None, spent_usd: Decimal | None, name: str, *, as_json: bool) -> None:

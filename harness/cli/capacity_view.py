@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from arena.metrics.objective import Verdict
-from arena.units import format_duration_s, format_ms, format_usd
+from arena.reports.capacity_words import in_words, times
+from arena.units import format_ms, format_usd
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -33,32 +34,6 @@ def print_capacity(console: Console, found: Capacity, wanted_repeats: int | None
         console.print(line)
     if spent_usd is not None:
         console.print(f"spent at most {format_usd(spent_usd)}")
-
-
-def in_words(found: Capacity, wanted_repeats: int | None) -> list[str]:
-    """What was found, what bounds it, and what it does not say."""
-    simulated = " (simulated)" if found.simulated else ""
-    if found.holds is None:
-        lines = [f"{found.endpoint}{simulated}: no rate was found at which {found.objective} holds"]
-    else:
-        lines = [f"{found.endpoint}{simulated} holds {found.objective} at {found.holds.rate_per_s:g} requests/s"]
-        lines[0] += f", {_times(found.holds.repeats)}, in steps of {format_duration_s(found.holds.seconds)}"
-        lines[0] += f", n={found.holds.n}"
-        if wanted_repeats is not None and found.holds.repeats < wanted_repeats:
-            lines.append(f"not confirmed: it was to hold {_times(wanted_repeats)}")
-    if found.untold:
-        lines.append(f"cannot be told at {', '.join(f'{r:g}/s' for r in found.untold)}: too few requests for so close")
-    if found.fails is not None:
-        lines.append(f"fails at {found.fails.rate_per_s:g}/s")
-    elif found.points and not found.untold:
-        lines.append("nothing higher was tried: it may hold more")
-    if found.limited_by is not None:
-        lines.append(f"what bounds it is {found.limited_by}")
-    return lines
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} of {count} times"
 
 
 def _table(found: Capacity) -> Table:
@@ -130,5 +105,5 @@ def _rate(figure: Figure) -> Text:
 
 
 def _verdict(point: LoadPoint) -> Text:
-    times = f" {_times(point.repeats)}" if point.verdict is Verdict.HOLDS else ""
-    return Text(f"{point.verdict}{times}", style=_STYLES[point.verdict])
+    how_often = f" {times(point.repeats)}" if point.verdict is Verdict.HOLDS else ""
+    return Text(f"{point.verdict}{how_often}", style=_STYLES[point.verdict])

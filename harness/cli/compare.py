@@ -10,10 +10,8 @@ from harness.cli import console
 from harness.cli.console import Json, out, print_json
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.console import Console
 
-    from arena.domain.run import Run
     from arena.reports.compare import Comparison
 
 RUN_HELP = "A run id, the beginning or end of one, or `last`."
@@ -34,7 +32,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two runs, or two endpoints: differences with intervals, by pairs where both had the same prompts."""
-    from arena.reports.comparable import differences
+    from arena.reports.comparable import differences, matching
     from arena.reports.compare import WORTH_TELLING, as_json_document
     from arena.reports.compare import compare as compare_sides
     from arena.store.engine import open_database
@@ -53,39 +51,13 @@ def compare(
             WORTH_TELLING if worth is None else worth / 100,
             notes,
         )
-        for x, y in _sides(runs, frames, endpoints)
+        for x, y in matching(runs, frames, endpoints)
     ]
     if as_json:
         print_json(as_json_document(found))
         return
     for comparison in found:
         _print(out(), comparison)
-
-
-def _sides(
-    runs: tuple[Run, Run], frames: tuple[pd.DataFrame, pd.DataFrame], named: tuple[str, str] | None
-) -> list[tuple[str, str]]:
-    """Which endpoint of the first run meets which of the second."""
-    from arena.errors import ConfigError, UnknownNameError
-
-    there = [sorted(set(frame[frame["phase"] == "measure"]["endpoint"])) for frame in frames]
-    if named is not None:
-        for name, known, run in zip(named, there, runs, strict=True):
-            if name not in known:
-                raise UnknownNameError("endpoint", name, known, f"run {run.id}")
-        return [named]
-    if runs[0].id != runs[1].id:
-        shared = sorted(set(there[0]) & set(there[1]))
-        if not shared:
-            raise ConfigError(
-                f"runs {runs[0].id} and {runs[1].id} have no endpoint in common; name one of each: --endpoints X Y"
-            )
-        return [(name, name) for name in shared]
-    if len(there[0]) != 2:
-        raise ConfigError(
-            f"run {runs[0].id} has {len(there[0])} endpoints with measured attempts; name two: --endpoints X Y"
-        )
-    return [(there[0][0], there[0][1])]
 
 
 def _print(screen: Console, found: Comparison) -> None:

@@ -76,19 +76,16 @@ def last_failure(progress_rows: pd.DataFrame) -> str:
 
 def plan_name(connection: Connection, name: str) -> str:
     """The name of a plan that was run, from itself or from one of its runs; UnknownNameError if there is neither."""
-    from arena.store.runs import get_run, list_runs
+    from arena.store.runs import get_run, runs_of_plan
 
-    if any(run.plan.name == name for run in list_runs(connection)):
+    if runs_of_plan(connection, name):
         return name
     return get_run(connection, name).plan.name
 
 
 def family(database: Database, name: str) -> list[tuple[Run, pd.DataFrame]]:
     """All runs of the plan of this name, oldest first, each with its outcome rows."""
-    from arena.store.queries import outcomes
-    from arena.store.runs import list_runs
+    from arena.reports.families import family as runs_with_rows
 
     with database.read() as connection:
-        same = [run for run in list_runs(connection) if run.plan.name == name]
-        same.sort(key=lambda run: (run.created_at, run.id))
-        return [(run, outcomes(connection, run.id)) for run in same]
+        return runs_with_rows(connection, name)

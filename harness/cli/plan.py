@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -72,6 +73,15 @@ def print_estimate(console: Console, prepared: Prepared, expected: Estimate) -> 
         )
 
 
+def _worst_case_by_endpoint(prepared: Prepared) -> dict[str, str | None]:
+    """In exact dollars; None where no price is known."""
+    found: dict[str, Decimal | None] = {}
+    for trial in prepared.trials:
+        cost, sum_usd = prepared.worst_case_usd(trial), found.get(trial.endpoint_id, Decimal(0))
+        found[trial.endpoint_id] = None if cost is None or sum_usd is None else sum_usd + cost
+    return {endpoint_id: None if usd is None else str(usd) for endpoint_id, usd in found.items()}
+
+
 def _rows(prepared: Prepared, expected: Estimate) -> Sequence[tuple[str, ...]]:
     from arena.units import format_usd
     from harness.plan import in_flight
@@ -102,6 +112,7 @@ def estimate_json(prepared: Prepared, expected: Estimate) -> dict[str, Any]:
         "calls": expected.calls,
         "calls_by_endpoint": expected.by_endpoint,
         "worst_case_usd": float(expected.worst_case_usd),
+        "worst_case_usd_by_endpoint": _worst_case_by_endpoint(prepared),
         "unpriced": list(expected.unpriced),
         "longest_s": expected.longest_s,
         "notes": list(prepared.notes),

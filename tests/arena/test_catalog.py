@@ -155,3 +155,17 @@ def test_a_limit_is_spread_over_the_categories():
     prompts = [make_prompt(f"p{i}", category=c) for i, c in enumerate(["a", "a", "a", "b", "b", "c"])]
     assert [p.category for p in spread(prompts, 4)] == ["a", "a", "b", "c"]
     assert len(spread(prompts, 100)) == 6
+
+
+def test_a_plan_may_bring_its_own_prompts(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\nendpoints = ["sim/steady"]\n[request]\nsize = "64x64"\n'
+        '[[prompts.own]]\nid = "a-fox"\ntext = "a red fox"\ncategory = "animals"\nclip_tokens = 3\n'
+    )
+    catalog = Catalog()
+    plan, where = catalog.plan(str(path))
+    assert [p.text for p in catalog.select_prompts(plan, where)] == ["a red fox"]
+    path.write_text('name = "mine"\nendpoints = ["sim/steady"]\n[request]\nsize = "64x64"\n[prompts]\nlimit = 3\n')
+    with pytest.raises(ConfigError, match="name at least one prompt set in `sets`, or give prompts in `own`"):
+        catalog.plan(str(path))

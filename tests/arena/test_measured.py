@@ -60,7 +60,7 @@ def test_searches_for_limits_are_not_what_a_user_waits_for(tmp_path, monkeypatch
     from tests.dashboards import small_run
 
     real = small_run.Plan
-    monkeypatch.setattr(small_run, "Plan", lambda **fields: real(**{**fields, "name": "capacity-20260102-x"}))
+    monkeypatch.setattr(small_run, "Plan", lambda **fields: real(**{**fields, "purpose": "capacity"}))
     make_run(tmp_path)
     database = open_database(Settings(data_dir=tmp_path))
     assert not read(database).summaries

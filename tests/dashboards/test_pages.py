@@ -146,7 +146,7 @@ def test_the_category_narrows_the_prompts(open_page, small):
 def test_never_more_images_than_can_be_loaded_at_once(open_page, directory):
     make_run(directory, names=tuple(f"sim/e{i}" for i in range(10)), repetitions=6)
     app = open_page("images")
-    assert len(app.image) == 40
+    assert len(app.image) == 24
     assert len(app.get("pagination")) == 1
 
 
@@ -164,7 +164,7 @@ def test_a_trial_shows_its_calls_and_every_column(open_page, small):
     assert "steady" in words(app)
     assert len(app.get("plotly_chart")) == 1
     calls, outcome = (frame.value for frame in app.dataframe)
-    assert calls["ended"].tolist() == [400.0]
+    assert calls["ended_ms"].tolist() == [400.0]
     recorded = outcome.set_index("Column")["Value"]
     assert recorded["time_to_image_ms"] == "400.000"
     assert recorded["failure_kind"] == "–"
@@ -211,7 +211,7 @@ def test_a_database_that_cannot_be_read_is_one_sentence(open_page, directory, pa
 
 
 def test_an_unexpected_error_is_one_sentence_and_a_log_entry(open_page, small, monkeypatch, caplog):
-    monkeypatch.setattr(data, "overview", lambda: 1 / 0)
+    monkeypatch.setattr(data, "choices", lambda: 1 / 0)
     app = open_page()
     assert [error.value for error in app.error] == ["This page could not be drawn; the log of the app says why."]
     assert "ZeroDivisionError" in caplog.text
