@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+import anyio.to_thread
 import httpx
 
 from arena.domain.failure import Failure, clean_message
@@ -139,7 +140,8 @@ class Connection:
         progress.marks.started_ns = self._transport.clock.now_ns()
         try:
             response = await self._slot.handle_async_request(prepared.request)
-            body = _decoded(await _read(response, progress), response.headers, self._transport.max_body_bytes)
+            limit: int = prepared.request.extensions["max_body_bytes"]
+            body = await _decoded(await _read(response, progress), response.headers, limit)
         except Exception as error:  # noqa: BLE001 - TLS and socket errors reach us raw at times; all of them have a kind
             return self._broken(call, progress, origin_ns, error)
         self._under_way = None
@@ -202,18 +204,23 @@ def _headers(headers: httpx.Headers) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _decoded(body: bytes | bytearray, headers: httpx.Headers, limit: int) -> bytes | bytearray:
-    """The body as meant; a server may compress although it was asked not to. Bounded, as a small body can hold a large
-    one.
+async def _decoded(body: bytes | bytearray, headers: httpx.Headers, limit: int) -> bytes | bytearray:
+    """The body as meant; a server may compress although it was asked not to.
+
+    Bounded, as a small body can hold a large one, which is unpacked on a thread: every other answer would wait for it.
     """
     encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding in {"gzip", "deflate"}:
-        inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-        plain = inflater.decompress(body, limit)
-        if inflater.unconsumed_tail:
-            raise TooLargeError(f"the answer is larger than {limit} bytes")
-        return plain
-    return body if len(body) > LARGE_BYTES else bytes(body)
+    if not body or encoding not in {"gzip", "deflate"}:
+        return body if len(body) > LARGE_BYTES else bytes(body)
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    plain = inflater.decompress(body, LARGE_BYTES)
+    if inflater.unconsumed_tail:
+        plain += await anyio.to_thread.run_sync(inflater.decompress, inflater.unconsumed_tail, limit)
+    if inflater.unconsumed_tail or len(plain) > limit:
+        raise TooLargeError(f"the answer is larger than {limit} bytes")
+    if not inflater.eof:
+        raise httpx.RemoteProtocolError("the compressed answer breaks off")
+    return plain
 
 
 def _record(call: WireCall, progress: _Progress, origin_ns: int) -> CallRecord:

@@ -21,6 +21,7 @@ NEVER = tuple(
         "2001::/23",  # Teredo and other special purposes (IANA)
         "2002::/16",  # 6to4, out of use (RFC 7526): leads to whatever IPv4 address stands in it
         "3fff::/20",  # documentation (RFC 9637)
+        "192.0.0.0/24",  # special purposes (RFC 6890); a cloud keeps its metadata there
         "192.88.99.0/24",  # the relays of 6to4
         "168.63.129.16/32",  # what a virtual machine at Azure asks about itself
     )
