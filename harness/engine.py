@@ -183,6 +183,7 @@ class _Steps:
     request_id: str | None = None
     reported_cost_usd: Decimal | None = None
     server_ms: dict[str, float] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
     done: Done | None = None
     payloads: tuple[Payload, ...] = ()
     calls: list[CallRecord] = field(default_factory=list)
@@ -279,8 +280,14 @@ class _Steps:
         answer = await self.engine.parse(self.provider, self.job, answered.exchange)
         if self.deadline is not None:  # reading an answer takes our time, not the provider's
             self.deadline.deadline += (self.engine.now_ns() - begun_ns) / NS_PER_S
-        self.request_id = answer.request_id or self.request_id
+        self._note_name(answer)
         return answer
+
+    def _note_name(self, answer: Answer) -> None:
+        """The last name that the job was given; that an image came under another than was accepted is remarked on."""
+        before, self.request_id = self.request_id, answer.request_id or self.request_id
+        if isinstance(answer, Done) and before is not None and self.request_id != before:
+            self.remarks = (*self.remarks, f"accepted as {before}, answered as {self.request_id}")
 
     async def _poll(self, pending: Pending, seen_ns: int) -> Answered:
         wait_s = self.job.endpoint.poll_interval_s if pending.after_s is None else pending.after_s
@@ -301,6 +308,7 @@ class _Steps:
             done,
             images=done.images[: self.job.request.n + MOST_SPARE_IMAGES],
             server_ms={**self.server_ms, **done.server_ms},
+            remarks=(*done.remarks, *self.remarks),
         )
         self._note_cost(done.cost_usd)
         self.result_ns = self._first_byte(answered.marks)

@@ -75,7 +75,7 @@ Handler: TypeAlias = Callable[[Visit], Awaitable[None]]
 Becomes: TypeAlias = FailureKind | Literal["ok"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """What a server does (`handle` answers a request, `greet` acts before there is one), and what is to come of it.
 
