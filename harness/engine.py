@@ -47,7 +47,7 @@ LOG = logging.getLogger(__name__)
 PARSE_INLINE_BELOW_BYTES = 64 * 1024
 MAX_REDIRECTS = 3
 MOST_SPARE_IMAGES = 15
-"""How many images beyond those that were asked for are fetched: some endpoints always make four, none makes hundreds."""
+"""How many images beyond those that were asked for are fetched: some make four at a time, none makes hundreds."""
 SIMULATED_HEADER = "x-arena-simulated"
 
 

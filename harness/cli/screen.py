@@ -24,6 +24,6 @@ def json_safe(text: str) -> str:
 class Screen(Console):
     """A console that prints strings by `printable`, in tables too; no markup and no emoji are read from them."""
 
-    def render_str(self, text: str, **options: Any) -> Text:  # type: ignore[override]
+    def render_str(self, text: str, **options: Any) -> Text:
         """As rich's own."""
         return super().render_str(printable(text), **options)

@@ -47,7 +47,7 @@ def is_public(address: str) -> bool:
 
 
 def first_private(addresses: Iterable[str]) -> str | None:
-    """The first that is not public. One among public ones is enough to distrust a name: who connects next may get it."""
+    """The first that is not public: one among public ones is enough to distrust a name, as any may be connected to."""
     return next((address for address in addresses if not is_public(address)), None)
 
 

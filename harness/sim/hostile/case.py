@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from arena.domain.failure import FailureKind
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterable
     from socket import socket
 

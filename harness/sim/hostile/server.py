@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import socket
-import ssl
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +13,8 @@ from typing import TYPE_CHECKING
 from harness.sim.hostile.case import Places, Visit, answer
 
 if TYPE_CHECKING:
+    import socket
+    import ssl
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.sim.hostile.case import Case, Certificate, Handler
