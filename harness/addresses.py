@@ -50,6 +50,8 @@ def _origin_of(url: str) -> Origin | None:
         return None
     if parts.scheme not in _USUAL_PORT or not _HOST_AND_PORT.fullmatch(parts.netloc) or not parts.hostname:
         return None
+    if port == 0:  # which some take for the usual one
+        return None
     return Origin(parts.scheme, parts.hostname.rstrip("."), _USUAL_PORT[parts.scheme] if port is None else port)
 
 

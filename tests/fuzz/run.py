@@ -59,7 +59,13 @@ def fuzz(name, seconds):
     kept, found = CORPUS / name, FOUND / name
     kept.mkdir(parents=True, exist_ok=True)
     found.mkdir(parents=True, exist_ok=True)
-    told = [f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=4096", f"-artifact_prefix={kept}/", "-max_len=8192"]
+    told = [
+        f"-max_total_time={seconds}",
+        "-timeout=20",
+        "-rss_limit_mb=4096",
+        f"-artifact_prefix={kept}/",
+        "-max_len=8192",
+    ]
     atheris.Setup([sys.argv[0], *told, str(found), str(kept)], TARGETS[name])
     atheris.Fuzz()
 

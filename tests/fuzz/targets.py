@@ -45,7 +45,9 @@ MOST_BODY_BYTES = 100_000
 def stages():
     """Every call of every recorded protocol: adapter, job, call."""
     return [
-        (provider(case.protocol), case.job(), case.call(stage)) for case in all_cases().values() for stage in case.stages
+        (provider(case.protocol), case.job(), case.call(stage))
+        for case in all_cases().values()
+        for stage in case.stages
     ]
 
 
@@ -88,10 +90,10 @@ def replies(data):
 
 
 def excised(data):
-    """A large answer without its long strings means what all of it does."""
+    """A large answer without its long strings means what all of it does, if they hold what strings in JSON may."""
     body = data.replace(b"~", b"x" * 16_384)
     found = excise(body)
-    if found is None:
+    if found is None or any(not plain(body[start:end]) for start, end in found.spans.values()):
         return
     for adapter, job, call in stages():
         exchange = Exchange(call, 200, {}, body)
@@ -101,6 +103,11 @@ def excised(data):
         whole = adapter.parse(job, exchange)
         assert isinstance(whole, Done), (restored, whole)
         assert [told(image) for image in restored.images] == [told(image) for image in whole.images]
+
+
+def plain(text):
+    """Whether it is ASCII without control characters."""
+    return text.isascii() and text.decode().isprintable()
 
 
 def told(image):
@@ -203,7 +210,9 @@ def sizes(data):
         asked = parse(GenerationRequest, {"prompt": "x", "size": text}, "here")
         assert asked.size.pixels > 0
     with contextlib.suppress(ArenaError):
-        parse(Plan, {"name": "x", "endpoints": ["a/b"], "prompts": {"sets": ["core"]}, "request": {"size": text}}, "here")
+        parse(
+            Plan, {"name": "x", "endpoints": ["a/b"], "prompts": {"sets": ["core"]}, "request": {"size": text}}, "here"
+        )
 
 
 def toml_file(read):

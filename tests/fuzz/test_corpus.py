@@ -27,7 +27,9 @@ PIECES = {
 def strategy(name):
     """Bytes, and words that mean something to the parser in any order."""
     words = [piece.encode() for piece in PIECES.get(name, ())]
-    mixed = st.lists(st.sampled_from(words) | st.binary(max_size=4), max_size=30).map(b"".join) if words else st.nothing()
+    mixed = (
+        st.lists(st.sampled_from(words) | st.binary(max_size=4), max_size=30).map(b"".join) if words else st.nothing()
+    )
     return mixed | st.binary(max_size=300)
 
 
