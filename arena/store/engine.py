@@ -78,22 +78,10 @@ def open_database(settings: Settings, *, create: bool = False) -> Database:
 
 def connect(settings: Settings, *, create: bool) -> sa.Engine:
     """An engine for the settings' database, whatever its schema."""
-    own, frozen = settings.data_dir.absolute() / "arena.db", False
-    if settings.database_url is None:
-        if create:
-            settings.require_writable()
-        elif not own.exists():
-            raise StoreError(
-                f"there is no database at {settings.data_dir / 'arena.db'} yet; `arena run PLAN` makes one"
-            )
-        else:
-            frozen = _is_frozen(own)
+    frozen = False
     try:
-        if frozen:
-            told = {"immutable": "1", "uri": "true"}
-            url = sa.URL.create("sqlite", database=f"file:{quote(str(own))}", query=told)
-        elif settings.database_url is None:
-            url = sa.URL.create("sqlite", database=str(own))  # not as text: a directory may have a `?` in its name
+        if settings.database_url is None:
+            url, frozen = _own_file(settings, create=create)
         else:
             url = sa.make_url(settings.url)
         if url.get_backend_name() == "postgresql" and "+" not in url.drivername:
@@ -115,9 +103,26 @@ def connect(settings: Settings, *, create: bool) -> sa.Engine:
     return engine
 
 
+def _own_file(settings: Settings, *, create: bool) -> tuple[sa.URL, bool]:
+    """The database in the data directory, and whether it can only be read."""
+    path = settings.data_dir.absolute() / "arena.db"
+    if create:
+        settings.require_writable()
+    elif not path.exists():
+        raise StoreError(f"there is no database at {settings.data_dir / 'arena.db'} yet; `arena run PLAN` makes one")
+    elif _is_frozen(path):
+        name = f"file:{quote(str(path))}"
+        return sa.URL.create("sqlite", database=name, query={"immutable": "1", "uri": "true"}), True
+    return sa.URL.create("sqlite", database=str(path)), False  # not as text: a directory may have a `?` in its name
+
+
+def _can_write(directory: Path) -> bool:
+    return os.access(directory, os.W_OK)
+
+
 def _is_frozen(path: Path) -> bool:
     """Whether a database is where nothing can be written, not even the files that its readers share."""
-    if os.access(path.parent, os.W_OK):
+    if _can_write(path.parent):
         return False
     log = path.with_name(f"{path.name}-wal")
     if log.exists() and log.stat().st_size > 0:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arena.errors import UnknownNameError
+from arena.errors import ConfigError, UnknownNameError
 from harness.cli.console import Json, out, print_json, say
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ def _chosen(phases: list[str], names: list[str]) -> dict[Case, str]:
     for name in names:
         if name not in known:
             raise UnknownNameError("case", name, known, "--only")
-    return {c: p for c, p in every.items() if (not phases or p in phases) and (not names or c.name in names)}
+    chosen = {c: p for c, p in every.items() if (not phases or p in phases) and (not names or c.name in names)}
+    if not chosen:
+        raise ConfigError("--only: none of these cases is of the phases of --phase; leave one of the two out")
+    return chosen
 
 
 def _as_json(found: Verdicts, cases: dict[Case, str]) -> dict[str, Any]:

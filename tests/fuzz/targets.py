@@ -7,6 +7,7 @@ import contextlib
 import copy
 import tempfile
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,6 +40,7 @@ from tests.factories import make_endpoint
 ENDPOINT = make_endpoint(base_url="https://api.lab.example/v1", key_hosts=["*.lab.test"], result_hosts=["files.inside"])
 STATUSES = (200, 200, 200, 200, 201, 202, 400, 403, 404, 422, 429, 500, 503, 302)
 MOST_BODY_BYTES = 100_000
+PLAN = {"name": "x", "endpoints": ["a/b"], "prompts": {"sets": ["core"]}}
 
 
 @cache
@@ -210,9 +212,7 @@ def sizes(data):
         asked = parse(GenerationRequest, {"prompt": "x", "size": text}, "here")
         assert asked.size.pixels > 0
     with contextlib.suppress(ArenaError):
-        parse(
-            Plan, {"name": "x", "endpoints": ["a/b"], "prompts": {"sets": ["core"]}, "request": {"size": text}}, "here"
-        )
+        parse(Plan, {**PLAN, "request": {"size": text}}, "here")
 
 
 def toml_file(read):
@@ -233,8 +233,7 @@ def plan(path):
     catalog = shipped_catalog()
     found, where = catalog.plan(str(path))
     if found.repetitions * len(found.endpoints) < 1000:
-        today = __import__("datetime").date(2026, 6, 1)
-        estimate(prepare(found, where, catalog, today=today))
+        estimate(prepare(found, where, catalog, today=date(2026, 6, 1)))
 
 
 @cache
