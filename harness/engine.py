@@ -280,14 +280,18 @@ class _Steps:
         answer = await self.engine.parse(self.provider, self.job, answered.exchange)
         if self.deadline is not None:  # reading an answer takes our time, not the provider's
             self.deadline.deadline += (self.engine.now_ns() - begun_ns) / NS_PER_S
-        self._note_name(answer)
+        self._note_name(answer, answered.exchange.body)
         return answer
 
-    def _note_name(self, answer: Answer) -> None:
-        """The last name that the job was given; that an image came under another than was accepted is remarked on."""
-        before, self.request_id = self.request_id, answer.request_id or self.request_id
-        if isinstance(answer, Done) and before is not None and self.request_id != before:
-            self.remarks = (*self.remarks, f"accepted as {before}, answered as {self.request_id}")
+    def _note_name(self, answer: Answer, body: bytes | bytearray) -> None:
+        """The last name that the job was given; that an image came under another than was accepted is remarked on.
+
+        Only where the answer itself says so: names in headers may be those of the single HTTP request.
+        """
+        before, now = self.request_id, answer.request_id or self.request_id
+        self.request_id = now
+        if isinstance(answer, Done) and before and now and now != before and now.encode() in body:
+            self.remarks = (*self.remarks, f"accepted as {before}, answered as {now}")
 
     async def _poll(self, pending: Pending, seen_ns: int) -> Answered:
         wait_s = self.job.endpoint.poll_interval_s if pending.after_s is None else pending.after_s
