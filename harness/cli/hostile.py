@@ -43,7 +43,7 @@ def _chosen(phases: list[str], names: list[str]) -> dict[Case, str]:
     """The cases that were asked for, with their phases."""
     from harness.sim.hostile.catalogue import CATALOGUE
 
-    every = {case: phase for phase, cases in CATALOGUE.items() for case in cases}
+    every: dict[Case, str] = {case: phase for phase, cases in CATALOGUE.items() for case in cases}
     known = {case.name for case in every}
     for phase in phases:
         if phase not in CATALOGUE:

@@ -130,6 +130,7 @@ def test_what_is_kept(path):
     TARGETS[path.parent.name](path.read_bytes())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_what_is_made_up(name):
     @settings(max_examples=200)
