@@ -157,3 +157,9 @@ async def test_a_literal_address_is_judged_as_a_name_is():
             sent = await fetch(f"http://{host}:{port}/", None, public_only=True)
             assert sent.failure.kind is FailureKind.BAD_RESPONSE, host
     assert server.connections == 0
+
+
+def test_an_endpoint_names_its_host_in_ascii_as_addresses_are_compared_in_it():
+    with pytest.raises(ValueError, match="names its host in ASCII"):
+        make_endpoint(base_url="https://bücher.example/v1")
+    assert belongs_to(make_endpoint(base_url="https://xn--bcher-kva.example/v1"), "https://xn--bcher-kva.example/x")
