@@ -19,7 +19,7 @@ TEST_STAMP := $(TEST)/.test
 LOCAL ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1)
 DEMO_STAMPS := $(CORE_STAMP) $(if $(filter 1,$(LOCAL)),$(GPU_STAMP)) $(if $(filter 1,$(APP)),$(APP_STAMP))
 
-.PHONY: demo app test test-quick lint format docs bench-arena bench-cli bench-coverage bench-fidelity clean help
+.PHONY: demo app test test-quick lint format docs fuzz bench-arena bench-cli bench-coverage bench-fidelity clean help
 
 help:
 	@sed -n 's/^# //p' Makefile | head -2
@@ -76,6 +76,12 @@ test: lint
 
 test-quick: lint
 	$(TEST)/bin/python -m pytest $(PARALLEL) -m "not slow"
+
+# Every parser for so many seconds, guided by coverage; what breaks one is kept where `make test` finds it.
+FUZZ_SECONDS ?= 20
+fuzz: $(TEST_STAMP)
+	$(TEST)/bin/python $(INSTALL) --editable '.[fuzz]'
+	$(TEST)/bin/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS)
 
 bench-fidelity: $(TEST_STAMP)
 	$(TEST)/bin/python -m tests.benchmarks.fidelity

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 NOT_PROMPT_SETS = frozenset({"endpoints.toml", "prices.toml"})
+MOST_REASON_CHARACTERS = 300
 TABLES = ("endpoint", "price", "contender")
 
 
@@ -196,8 +197,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deep to be read") from None
+    except ValueError as error:  # tomllib's own, or of a number of thousands of digits
+        raise ConfigError(f"{path}: is not valid TOML: {str(error)[:MOST_REASON_CHARACTERS]}") from None
 
 
 def parse(model: type[M], data: object, where: str) -> M:

@@ -18,7 +18,7 @@ from arena.domain.failure import Failure, FailureKind, clean_message
 from arena.domain.outcome import CallPurpose, CallRecord
 from arena.domain.timings import Timings
 from arena.units import NS_PER_S, ns_from_s
-from harness.addresses import belongs_to, objection_to_result
+from harness.addresses import belongs_to, named, objection_to_result
 from harness.excise import excise
 from harness.providers.base import (
     Answer,
@@ -32,13 +32,12 @@ from harness.providers.base import (
     Rejected,
     WireCall,
 )
+from harness.redaction import redacted, redacted_calls, redacted_done, redacted_label, trace
 from harness.transport import Answered, Connection, PreparedCall
 
 if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
-
-    from pydantic import SecretStr
 
     from harness.clock import Clock
     from harness.net.marks import Marks
@@ -47,8 +46,8 @@ Payload: TypeAlias = InlineImage | bytes | bytearray
 LOG = logging.getLogger(__name__)
 PARSE_INLINE_BELOW_BYTES = 64 * 1024
 MAX_REDIRECTS = 3
-MIN_KEY_LENGTH = 4
-"""A shorter "key" is a placeholder, and replacing it would garble messages."""
+MOST_SPARE_IMAGES = 15
+"""How many images beyond those that were asked for are fetched: some make four at a time, none makes hundreds."""
 SIMULATED_HEADER = "x-arena-simulated"
 
 
@@ -108,8 +107,8 @@ class Engine:
                 await steps.run(request)
             except _Failed as ended:
                 failure = ended.failure
-            except Exception as error:  # a bug of ours must cost one trial, not the run
-                LOG.exception("trial at %s failed inside the harness", job.endpoint.id)
+            except Exception as error:  # noqa: BLE001 - a bug of ours must cost one trial, not the run
+                LOG.error("trial at %s failed inside the harness\n%s", job.endpoint.id, trace(error, job.key))
                 failure = Failure(
                     kind=FailureKind.HARNESS, message=redacted(f"{type(error).__name__}: {error}", job.key)
                 )
@@ -132,8 +131,8 @@ class Engine:
             if not job.request.images:
                 return build(), failure
             return await anyio.to_thread.run_sync(build, limiter=self._parsers), failure
-        except Exception as error:  # a bug of ours must cost one trial, not the run
-            LOG.exception("a request to %s could not be built", job.endpoint.id)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must cost one trial, not the run
+            LOG.error("a request to %s could not be built\n%s", job.endpoint.id, trace(error, job.key))
             message = redacted(f"{type(error).__name__}: {error}", job.key)
             return None, Failure(kind=FailureKind.HARNESS, message=message)
 
@@ -184,6 +183,7 @@ class _Steps:
     request_id: str | None = None
     reported_cost_usd: Decimal | None = None
     server_ms: dict[str, float] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
     done: Done | None = None
     payloads: tuple[Payload, ...] = ()
     calls: list[CallRecord] = field(default_factory=list)
@@ -218,7 +218,7 @@ class _Steps:
 
     def delivery(self, failure: Failure | None, *, due_ns: int | None, slot_wait_ns: int) -> Delivery:
         """Everything that is known now that the attempt has ended."""
-        ended_ns = self.engine.now_ns() - self.sent_ns
+        ended_ns, key = self.engine.now_ns() - self.sent_ns, self.job.key
         timings = Timings(
             lateness_ns=None if due_ns is None else self.sent_ns - due_ns,
             slot_wait_ns=slot_wait_ns,
@@ -239,17 +239,24 @@ class _Steps:
             started_at=self.started_at,
             timings=timings,
             payloads=() if failure else self.payloads,
-            done=self.done,
-            failure=failure and failure.model_copy(update={"message": redacted(failure.message, self.job.key)}),
+            done=redacted_done(self.done, key),
+            failure=failure and failure.model_copy(update={"message": redacted(failure.message, key)}),
             reported_cost_usd=self.reported_cost_usd,
-            request_id=self.request_id,
+            request_id=redacted_label(self.request_id, key),
             simulated=self.simulated or self.job.endpoint.simulated,
-            calls=tuple(self.calls),
+            calls=redacted_calls(self.calls, key),
         )
 
-    async def _send(self, call: WireCall) -> Answered:
+    async def _send(self, call: WireCall, most_bytes: int | None = None) -> Answered:
+        """Any call but the first: to an address that a server named."""
+        endpoint = self.job.endpoint
         try:
-            prepared = self.connection.prepare(call, with_auth=belongs_to(self.job.endpoint, call.url))
+            prepared = self.connection.prepare(
+                call,
+                with_auth=belongs_to(endpoint, call.url),
+                public_only=not named(endpoint, call.url),
+                most_bytes=most_bytes,
+            )
         except ValueError:  # an address that a server made up and that is none
             message = f"the address for the {call.purpose} is not valid"
             kind = FailureKind.DOWNLOAD if call.purpose is CallPurpose.DOWNLOAD else FailureKind.BAD_RESPONSE
@@ -273,8 +280,18 @@ class _Steps:
         answer = await self.engine.parse(self.provider, self.job, answered.exchange)
         if self.deadline is not None:  # reading an answer takes our time, not the provider's
             self.deadline.deadline += (self.engine.now_ns() - begun_ns) / NS_PER_S
-        self.request_id = answer.request_id or self.request_id
+        self._note_name(answer, answered.exchange.body)
         return answer
+
+    def _note_name(self, answer: Answer, body: bytes | bytearray) -> None:
+        """The last name that the job was given; that an image came under another than was accepted is remarked on.
+
+        Only where the answer itself says so: names in headers may be those of the single HTTP request.
+        """
+        before, now = self.request_id, answer.request_id or self.request_id
+        self.request_id = now
+        if isinstance(answer, Done) and before and now and now != before and now.encode() in body:
+            self.remarks = (*self.remarks, f"accepted as {before}, answered as {now}")
 
     async def _poll(self, pending: Pending, seen_ns: int) -> Answered:
         wait_s = self.job.endpoint.poll_interval_s if pending.after_s is None else pending.after_s
@@ -283,16 +300,20 @@ class _Steps:
         else:
             self.interval_ns = ns_from_s(wait_s)
             self.last_pending_ns = self._since(seen_ns)
-        if not belongs_to(self.job.endpoint, pending.next.url):
-            objection = objection_to_result(self.job.endpoint, pending.next.url)
-            if objection is not None:
-                raise _Failed(_bad_response(f"the address to poll {objection}"))
+        objection = objection_to_result(self.job.endpoint, pending.next.url)
+        if objection is not None:
+            raise _Failed(_bad_response(f"the address to poll {objection}"))
         await self.engine.sleep_until(seen_ns + ns_from_s(wait_s))
         self.polls += 1
         return await self._send(pending.next)
 
     def _note_result(self, done: Done, answered: Answered) -> None:
-        self.done = replace(done, server_ms={**self.server_ms, **done.server_ms}) if self.server_ms else done
+        self.done = replace(
+            done,
+            images=done.images[: self.job.request.n + MOST_SPARE_IMAGES],
+            server_ms={**self.server_ms, **done.server_ms},
+            remarks=(*done.remarks, *self.remarks),
+        )
         self._note_cost(done.cost_usd)
         self.result_ns = self._first_byte(answered.marks)
         self.result_end_ns = self._since(answered.marks.ended_ns)
@@ -302,7 +323,12 @@ class _Steps:
         self.reported_cost_usd = self.reported_cost_usd if cost_usd is None else cost_usd
 
     async def _collect(self, done: Done, answered: Answered) -> None:
+        asked = self.job.request.n
+        if len(done.images) > asked + MOST_SPARE_IMAGES:
+            message = f"{len(done.images)} images were named where {asked} were asked for; none was fetched"
+            raise _Failed(Failure(kind=FailureKind.WRONG_COUNT, message=message))
         payloads: list[Payload] = []
+        left_bytes = asked * self.connection.max_body_bytes
         firsts: list[int] = []
         lasts: list[int] = []
         for image in done.images:
@@ -311,7 +337,8 @@ class _Steps:
                 firsts.append(_inline_first_byte_ns(image, answered))
                 lasts.append(answered.marks.ended_ns)
             else:
-                body, marks = await self._download(image)
+                body, marks = await self._download(image, min(left_bytes, self.connection.max_body_bytes))
+                left_bytes -= len(body)
                 payloads.append(body)
                 firsts.append(marks.first_byte_ns or marks.ended_ns)
                 lasts.append(marks.ended_ns)
@@ -319,24 +346,20 @@ class _Steps:
         self.first_image_byte_ns = min(firsts) - self.sent_ns
         self.last_image_byte_ns = max(lasts) - self.sent_ns
 
-    async def _download(self, image: ImageAddress) -> tuple[bytes | bytearray, Marks]:
-        url = image.url
+    async def _download(self, image: ImageAddress, most_bytes: int) -> tuple[bytes | bytearray, Marks]:
+        url, came_from = image.url, None
         for _ in range(MAX_REDIRECTS + 1):
-            objection = objection_to_result(self.job.endpoint, url)
+            objection = objection_to_result(self.job.endpoint, url, came_from)
             if objection is not None:
-                raise _Failed(
-                    Failure(kind=FailureKind.DOWNLOAD, message=clean_message(f"the result address {objection}"))
-                )
-            answered = await self._send(WireCall(CallPurpose.DOWNLOAD, "GET", url))
+                raise _Failed(_not_fetched(f"the result address {objection}"))
+            answered = await self._send(WireCall(CallPurpose.DOWNLOAD, "GET", url), most_bytes)
             status, headers = answered.exchange.status, answered.exchange.headers
             if status == 200:
                 return answered.exchange.body, answered.marks
             if status not in {301, 302, 303, 307, 308} or "location" not in headers:
-                message = f"the result address answered HTTP {status}"
-                raise _Failed(Failure(kind=FailureKind.DOWNLOAD, message=message, http_status=status))
-            url = _redirected(url, headers["location"])
-        message = f"the result address redirects more than {MAX_REDIRECTS} times"
-        raise _Failed(Failure(kind=FailureKind.DOWNLOAD, message=message))
+                raise _Failed(_not_fetched(f"the result address answered HTTP {status}", status))
+            url, came_from = _redirected(url, headers["location"]), url
+        raise _Failed(_not_fetched(f"the result address redirects more than {MAX_REDIRECTS} times"))
 
     def _since(self, mark_ns: int | None) -> int | None:
         return None if mark_ns is None else mark_ns - self.sent_ns
@@ -347,6 +370,10 @@ class _Steps:
 
 def _bad_response(message: str) -> Failure:
     return Failure(kind=FailureKind.BAD_RESPONSE, message=clean_message(message))
+
+
+def _not_fetched(message: str, status: int | None = None) -> Failure:
+    return Failure(kind=FailureKind.DOWNLOAD, message=clean_message(message), http_status=status)
 
 
 def _of_call(purpose: CallPurpose, failure: Failure) -> Failure:
@@ -361,22 +388,14 @@ def _of_call(purpose: CallPurpose, failure: Failure) -> Failure:
 
 def _of_download(failure: Failure) -> Failure:
     """The image was made and could not be fetched."""
-    message = clean_message(f"{failure.kind}: {failure.message}")
-    return Failure(kind=FailureKind.DOWNLOAD, message=message, http_status=failure.http_status)
+    return _not_fetched(f"{failure.kind}: {failure.message}", failure.http_status)
 
 
 def _redirected(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
     except ValueError:
-        message = "the result address redirects to something that is no address"
-        raise _Failed(Failure(kind=FailureKind.DOWNLOAD, message=message)) from None
-
-
-def redacted(message: str, key: SecretStr | None) -> str:
-    """A message fit to be stored: cleaned, and without the key, which some servers and libraries quote."""
-    secret = "" if key is None else key.get_secret_value()
-    return clean_message(message.replace(secret, "(key)") if len(secret) >= MIN_KEY_LENGTH else message)
+        raise _Failed(_not_fetched("the result address redirects to something that is no address")) from None
 
 
 def _inline_first_byte_ns(image: InlineImage, answered: Answered) -> int:

@@ -43,7 +43,8 @@ def excise(body: bytes | bytearray) -> Excised | None:
     """The body with every string of 16 KB or more replaced by a short name; None where nothing is gained by it.
 
     Quotes are paired without regard to escapes: where that goes wrong the skeleton is no JSON, or no answer that its
-    adapter understands, and the caller parses the body as it is.
+    adapter understands, and the caller parses the body as it is. What JSON does not allow inside a string, control
+    characters and broken UTF-8, goes unseen in a long one: an image with them is called damaged when it is decoded.
     """
     pieces: list[bytes | bytearray] = []
     spans: dict[str, tuple[int, int]] = {}

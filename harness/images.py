@@ -7,6 +7,7 @@ import hashlib
 import io
 import re
 import struct
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -27,12 +28,14 @@ PIECE_BYTES = 96 * 1024
 """A multiple of four, so that base64 may be cut there."""
 START_BYTES, END_BYTES, JPEG_END_WITHIN = 48 * 1024, 768, 64
 STARTS_AT, ENDS_AT = slice(0, START_BYTES // 3 * 4), slice(-END_BYTES // 3 * 4, None)
-JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _WHITE_SPACE = re.compile(rb"[\x00-\x20]")
 PNG_SIGNATURE, PNG_END = b"\x89PNG\r\n\x1a\n", b"\x00\x00\x00\x00IEND\xaeB`\x82"
 FORMATS = ("PNG", "JPEG", "WEBP")
 
 MAX_PIXELS = 64_000_000
+MAX_SCANS = 100
+"""Of a JPEG: a progressive one has about ten, each of which is a pass over all pixels and may cost only 60 bytes."""
 # MPO is a JPEG with further frames behind it; cameras and some encoders write it under the name of JPEG.
 _FORMATS = {
     "PNG": ImageFormat.PNG,
@@ -91,8 +94,11 @@ def inspect(data: bytes) -> ImageFacts:
     if not data:
         raise BadImageError("the image is empty")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _bounded(image)
+        with (
+            warnings.catch_warnings(action="ignore"),  # on standard error, about somebody else's files
+            Image.open(io.BytesIO(data), formats=FORMATS) as image,
+        ):
+            _bounded(image, data)
             image.load()
             sha256 = hashlib.sha256(data).hexdigest()
             return ImageFacts(_FORMATS[image.format or ""], image.width, image.height, sha256)
@@ -161,9 +167,11 @@ def _ends(payload: InlineImage | bytes | bytearray) -> tuple[int, bytes, bytes]:
     return len(text) // 4 * 3 - bytes(text[-2:]).count(b"="), start, end
 
 
-def _bounded(image: Image.Image) -> None:
+def _bounded(image: Image.Image, data: bytes) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise BadImageError(f"the image has {image.width}x{image.height} pixels, more than {MAX_PIXELS}")
+    if image.format in {"JPEG", "MPO"} and data.count(JPEG_SCAN) > MAX_SCANS:
+        raise BadImageError(f"the image has more than {MAX_SCANS} scans")
 
 
 def _reason(data: bytes, error: Exception) -> str:

@@ -16,6 +16,7 @@ import anyio
 from arena.domain.outcome import Cost, CostSource
 from harness.addresses import belongs_to
 from harness.providers.base import Lookup
+from harness.redaction import trace
 from harness.transport import Answered, Transport
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ def _read(target: Target, exchange: Exchange) -> Lookup:
     """What an answer says; one that trips its reader says nothing, for what was measured stands without it."""
     try:
         return target.provider.read_lookup(target.endpoint, exchange)
-    except Exception:
-        LOG.exception("an answer of %s to a question about a job could not be read", target.endpoint.id)
+    except Exception as error:  # noqa: BLE001 - a bug of ours must not cost what was measured
+        LOG.error("an answer of %s to a question could not be read\n%s", target.endpoint.id, trace(error, None))
         return Lookup()
 
 

@@ -20,6 +20,7 @@ from arena.store import attempts
 from arena.units import nano_usd
 from harness.decoder import Decoder
 from harness.images import NotToldError, glance, look
+from harness.redaction import trace
 from harness.verify import verify
 
 if TYPE_CHECKING:
@@ -140,8 +141,9 @@ class Receiver:
             await self.written(attempts.write_outcomes, attempts.Ended(item.attempt_id, outcome), can_wait=True)
         except StoreError:
             raise
-        except Exception:  # something in it that the database cannot hold
-            LOG.exception("an outcome of %s could not be stored as it is", item.target.endpoint.id)
+        except Exception as error:  # noqa: BLE001 - something in it that the database cannot hold
+            told = trace(error, item.delivery.job.key)
+            LOG.error("an outcome of %s could not be stored as it is\n%s", item.target.endpoint.id, told)
             outcome = _unstorable(item, "its outcome could not be stored")
             await self.written(attempts.write_outcomes, attempts.Ended(item.attempt_id, outcome))
         spent = spent_nano_usd(outcome, item.reserved_nano_usd)
@@ -163,8 +165,9 @@ class Receiver:
             return await anyio.to_thread.run_sync(decide, None if item.keep else look, limiter=self._threads)
         except StoreError:
             raise
-        except Exception as error:  # a bug of ours must cost one trial, not the run
-            LOG.exception("an answer of %s could not be verified", item.target.endpoint.id)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must cost one trial, not the run
+            told = trace(error, item.delivery.job.key)
+            LOG.error("an answer of %s could not be verified\n%s", item.target.endpoint.id, told)
             return _unstorable(item, f"{type(error).__name__} while it was verified")
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+import anyio.to_thread
 import httpx
 
 from arena.domain.failure import Failure, clean_message
@@ -28,6 +29,7 @@ from harness.providers.base import Exchange, FormBody, JsonBody
 
 if TYPE_CHECKING:
     from harness.clock import Clock
+    from harness.net.dial import Resolver
     from harness.providers.base import WireCall
 
 USER_AGENT = "provider-arena/0.1 (+https://github.com/provider-arena/provider-arena)"
@@ -75,10 +77,18 @@ class PreparedCall:
 class Transport:
     """What all connections of a run share: the TLS context (15 ms to build), name look-ups and the clock."""
 
-    def __init__(self, clock: Clock, *, max_body_bytes: int = DEFAULT_MAX_BODY_BYTES) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
+        tls: ssl.SSLContext | None = None,
+        resolve: Resolver | None = None,
+    ) -> None:
+        """`tls` and `resolve` stand in for the system's certificates and its resolver."""
         self.clock = clock
         self.max_body_bytes = max_body_bytes
-        self._dialer = Dialer(clock.now_ns, ssl.create_default_context())
+        self._dialer = Dialer(clock.now_ns, tls or ssl.create_default_context(), resolve)
 
     def expect(self, count: int, size_bytes: int) -> None:
         """Have memory at hand for so many answers of about this size at a time; a wrong guess costs only memory."""
@@ -102,11 +112,20 @@ class Connection:
         """Close the sockets."""
         await self._slot.aclose()
 
-    def prepare(self, call: WireCall, *, with_auth: bool) -> PreparedCall:
-        """Encode a call. ValueError for an address that is none."""
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest answer that is taken."""
+        return self._transport.max_body_bytes
+
+    def prepare(
+        self, call: WireCall, *, with_auth: bool, public_only: bool = False, most_bytes: int | None = None
+    ) -> PreparedCall:
+        """Encode a call; with `public_only`, one that leads nowhere private. ValueError for an address that is none."""
         marks = Marks(started_ns=self._transport.clock.now_ns())
+        most_bytes = self._transport.max_body_bytes if most_bytes is None else most_bytes
+        told = {"marks": marks, "max_body_bytes": most_bytes, "public_only": public_only}
         try:
-            return PreparedCall(call, self._request(call, marks, with_auth=with_auth), marks)
+            return PreparedCall(call, self._request(call, told, with_auth=with_auth), marks)
         except (httpx.InvalidURL, UnicodeError) as error:
             raise ValueError(str(error)) from None
 
@@ -121,7 +140,8 @@ class Connection:
         progress.marks.started_ns = self._transport.clock.now_ns()
         try:
             response = await self._slot.handle_async_request(prepared.request)
-            body = _decoded(await _read(response, progress), response.headers, self._transport.max_body_bytes)
+            limit: int = prepared.request.extensions["max_body_bytes"]
+            body = await _decoded(await _read(response, progress), response.headers, limit)
         except Exception as error:  # noqa: BLE001 - TLS and socket errors reach us raw at times; all of them have a kind
             return self._broken(call, progress, origin_ns, error)
         self._under_way = None
@@ -136,7 +156,7 @@ class Connection:
         progress.marks.ended_ns = self._transport.clock.now_ns()
         return _record(call, progress, origin_ns)
 
-    def _request(self, call: WireCall, marks: Marks, *, with_auth: bool) -> httpx.Request:
+    def _request(self, call: WireCall, told: dict[str, Any], *, with_auth: bool) -> httpx.Request:
         headers = OWN_HEADERS | dict(call.headers)
         if call.auth is not None and with_auth:
             headers[call.auth.name] = call.auth.value.get_secret_value()
@@ -148,7 +168,6 @@ class Connection:
             # Fields go as parts, too: without any file the library would encode the form as that of a web page.
             fields = [(name, (None, value)) for name, value in call.body.fields]
             content["files"] = [*fields, *((f.part, (f.file_name, f.data, f.media_type)) for f in call.body.files)]
-        told = {"marks": marks, "max_body_bytes": self._transport.max_body_bytes}
         request = httpx.Request(call.method, _parsed(call.url), headers=headers, extensions=told, **content)
         if not request.url.host or request.url.scheme not in {"http", "https"}:
             raise httpx.InvalidURL(f"{call.purpose} has no http(s) address")
@@ -185,18 +204,23 @@ def _headers(headers: httpx.Headers) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _decoded(body: bytes | bytearray, headers: httpx.Headers, limit: int) -> bytes | bytearray:
-    """The body as meant; a server may compress although it was asked not to. Bounded, as a small body can hold a large
-    one.
+async def _decoded(body: bytes | bytearray, headers: httpx.Headers, limit: int) -> bytes | bytearray:
+    """The body as meant; a server may compress although it was asked not to.
+
+    Bounded, as a small body can hold a large one, which is unpacked on a thread: every other answer would wait for it.
     """
     encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding in {"gzip", "deflate"}:
-        inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-        plain = inflater.decompress(body, limit)
-        if inflater.unconsumed_tail:
-            raise TooLargeError(f"the answer is larger than {limit} bytes")
-        return plain
-    return body if len(body) > LARGE_BYTES else bytes(body)
+    if not body or encoding not in {"gzip", "deflate"}:
+        return body if len(body) > LARGE_BYTES else bytes(body)
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    plain = inflater.decompress(body, LARGE_BYTES)
+    if inflater.unconsumed_tail:
+        plain += await anyio.to_thread.run_sync(inflater.decompress, inflater.unconsumed_tail, limit)
+    if inflater.unconsumed_tail or len(plain) > limit:
+        raise TooLargeError(f"the answer is larger than {limit} bytes")
+    if not inflater.eof:
+        raise httpx.RemoteProtocolError("the compressed answer breaks off")
+    return plain
 
 
 def _record(call: WireCall, progress: _Progress, origin_ns: int) -> CallRecord:

@@ -102,7 +102,7 @@ def _mismatch(request: GenerationRequest, sizing: Sizing, images: Sequence[Artif
     for image in images:
         delivered = PixelSize(width_px=image.width_px, height_px=image.height_px)
         if not sizing.accepts(delivered):
-            message = f"the image is {delivered} where {request.size} was asked for"
+            message = f"the image is {delivered} where {sizing.expected or request.size} was asked for"
             return Failure(kind=FailureKind.WRONG_SIZE, message=message)
     return None
 

@@ -150,6 +150,8 @@ class Endpoint(Value):
             raise ValueError("a base URL has neither a query nor a fragment")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("a base URL starts with https:// or http:// and names a host")
+        if not parts.netloc.isascii():
+            raise ValueError("a base URL names its host in ASCII; write it as `xn--…`, as browsers do")
         if parts.username or parts.password:
             raise ValueError("a base URL holds no user name or password; name the key's variable in key_env")
         return value.rstrip("/")

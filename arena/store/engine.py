@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 from sqlalchemy import Connection as Connection
@@ -16,6 +18,7 @@ from arena.store import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from arena.settings import Settings
 
@@ -75,15 +78,12 @@ def open_database(settings: Settings, *, create: bool = False) -> Database:
 
 def connect(settings: Settings, *, create: bool) -> sa.Engine:
     """An engine for the settings' database, whatever its schema."""
-    if settings.database_url is None:
-        if create:
-            settings.require_writable()
-        elif not (settings.data_dir / "arena.db").exists():
-            raise StoreError(
-                f"there is no database at {settings.data_dir / 'arena.db'} yet; `arena run PLAN` makes one"
-            )
+    frozen = False
     try:
-        url = sa.make_url(settings.url)
+        if settings.database_url is None:
+            url, frozen = _own_file(settings, create=create)
+        else:
+            url = sa.make_url(settings.url)
         if url.get_backend_name() == "postgresql" and "+" not in url.drivername:
             url = url.set(drivername="postgresql+psycopg")
         if url.get_backend_name() not in {"sqlite", "postgresql"}:
@@ -99,14 +99,47 @@ def connect(settings: Settings, *, create: bool) -> sa.Engine:
     except ModuleNotFoundError:
         raise ConfigError("ARENA_DATABASE_URL: PostgreSQL needs `pip install 'provider-arena[postgres]'`") from None
     if engine.dialect.name == "sqlite":
-        _configure_sqlite(engine)
+        _configure_sqlite(engine, frozen=frozen)
     return engine
+
+
+def _own_file(settings: Settings, *, create: bool) -> tuple[sa.URL, bool]:
+    """The database in the data directory, and whether it can only be read."""
+    path = settings.data_dir.absolute() / "arena.db"
+    if create:
+        settings.require_writable()
+    elif not path.exists():
+        raise StoreError(f"there is no database at {settings.data_dir / 'arena.db'} yet; `arena run PLAN` makes one")
+    elif _is_frozen(path):
+        name = f"file:{quote(str(path))}"
+        return sa.URL.create("sqlite", database=name, query={"immutable": "1", "uri": "true"}), True
+    return sa.URL.create("sqlite", database=str(path)), False  # not as text: a directory may have a `?` in its name
+
+
+def _can_write(directory: Path) -> bool:
+    return os.access(directory, os.W_OK)
+
+
+def _is_frozen(path: Path) -> bool:
+    """Whether a database is where nothing can be written, not even the files that its readers share."""
+    if _can_write(path.parent):
+        return False
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size > 0:
+        raise StoreError(
+            f"the database {path} was left with unfinished writes in {log.name}, and its directory cannot be written; "
+            "copy both files to where they can be, and set ARENA_DATA_DIR"
+        )
+    return True
 
 
 def where(engine: sa.Engine) -> str:
     """The database's address without its password."""
     url = engine.url
-    return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+    if url.get_backend_name() == "sqlite":
+        path = str(url.database)
+        return unquote(path.removeprefix("file:")) if path.startswith("file:") else path
+    return url.render_as_string(hide_password=True)
 
 
 @contextmanager
@@ -142,12 +175,13 @@ def _use_wal(cursor: sqlite3.Cursor) -> None:
             return
 
 
-def _configure_sqlite(engine: sa.Engine) -> None:
+def _configure_sqlite(engine: sa.Engine, *, frozen: bool) -> None:
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
         cursor = connection.cursor()
-        _use_wal(cursor)
+        if not frozen:
+            _use_wal(cursor)
         cursor.execute("PRAGMA synchronous=FULL")  # a committed intent must survive a power cut, too
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()

@@ -37,6 +37,7 @@ from harness.cli import (
     sim,
     votes,
 )
+from harness.cli.console import say
 
 EXIT_BAD_INPUT, EXIT_BUG = 2, 70
 
@@ -99,5 +100,5 @@ def main() -> None:
 def _fail(message: str, code: int) -> None:
     if os.environ.get("ARENA_DEBUG"):
         raise
-    typer.echo(f"arena: {message}", err=True)
+    say(f"arena: {message}")
     raise SystemExit(code) from None

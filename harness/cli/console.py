@@ -21,26 +21,39 @@ PIPED_WIDTH = 170
 
 def out() -> Console:
     """Where results go, with no markup read from them. In a pipe nothing is wrapped to a terminal that is not there."""
-    from rich.console import Console
+    from harness.cli.screen import Screen
 
-    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False, markup=False)
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    return Screen(width=width, highlight=False, markup=False, emoji=False)
 
 
 def err() -> Console:
     """Where everything else goes."""
-    from rich.console import Console
+    from harness.cli.screen import Screen
 
-    return Console(stderr=True, highlight=False, markup=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
+    width = None if sys.stderr.isatty() else PIPED_WIDTH
+    return Screen(stderr=True, width=width, highlight=False, markup=False, emoji=False)
 
 
 def say(message: str) -> None:
     """One plain line on stderr."""
-    typer.echo(message, err=True)
+    typer.echo(shown(message), err=True)
+
+
+def shown(message: str) -> str:
+    """A message as it may be printed: nothing that a terminal would obey."""
+    if message.isascii() and message.isprintable():
+        return message
+    from harness.cli.screen import printable
+
+    return printable(message)
 
 
 def print_json(value: Any) -> None:
     """Indented JSON on stdout; NaN is refused, as JSON has none."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False))
+    from harness.cli.screen import json_safe
+
+    typer.echo(json_safe(json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False)))
 
 
 def settings() -> Settings:

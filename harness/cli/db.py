@@ -36,4 +36,4 @@ def check() -> None:
     settings = console.settings()
     report = examine(open_database(settings), settings.images_dir)
     for line in report:
-        typer.echo(line)
+        typer.echo(console.shown(line))

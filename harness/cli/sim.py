@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import Json, out, print_json, say
+from harness.cli.hostile import hostile
 
 cli = typer.Typer(
     name="sim",
     help="Simulated providers, for the demo, for tests and for trying things out.",
     no_args_is_help=True,
 )
+cli.command("hostile")(hostile)
 File = Annotated[Path | None, typer.Option("--file", help="Contenders of one's own, in TOML.")]
 
 

@@ -13,6 +13,7 @@ import httpx
 
 from arena.domain.failure import FailureKind
 from harness.net.http1 import TooLargeError
+from harness.net.public import NotPublicError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,7 @@ FAILURE_BY_EXCEPTION: Mapping[type[Exception], FailureKind] = {
     httpx.TransportError: FailureKind.NETWORK,
     httpx.DecodingError: FailureKind.BAD_RESPONSE,
     TooLargeError: FailureKind.BAD_RESPONSE,
+    NotPublicError: FailureKind.BAD_RESPONSE,
     httpx.TooManyRedirects: FailureKind.BAD_RESPONSE,
     httpx.RequestError: FailureKind.NETWORK,
     httpx.InvalidURL: FailureKind.BAD_RESPONSE,

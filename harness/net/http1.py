@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 import httptools
 import httpx
 
+from harness.net.buffers import LARGEST_BYTES
 from harness.net.marks import Marks
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 SCRATCH_BYTES = 64 * 1024
 MAX_HEAD_BYTES = 256 * 1024
+"""How much may come that is no body: a head, or the extensions and trailers of a chunked one."""
+MAX_PIECES = 200_000
+"""Of a chunked body: 96 MB in chunks of half a kilobyte. One chunk a byte would cost more than it brings."""
+AT_ONCE_BYTES = LARGEST_BYTES
+"""How much memory an announced length alone is worth; for a longer body more is taken as it comes."""
 
 
 class TooLargeError(httpx.ProtocolError):
@@ -55,7 +61,8 @@ class Http1(asyncio.BufferedProtocol):
         self._parser = httptools.HttpResponseParser(self)
         self._head: Head | None = None
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
+        self._idle_bytes = 0
+        self._pieces = 0
         self._interim = False
         self._whole: int | None = None
         self._body = bytearray()
@@ -157,7 +164,11 @@ class Http1(asyncio.BufferedProtocol):
 
     def get_buffer(self, _sizehint: int) -> memoryview:
         """Where the next bytes are to go."""
-        return self._scratch if self._direct is None else self._direct[self._filled :]
+        if self._direct is None:
+            return self._scratch
+        if self._filled == len(self._body):
+            self._enlarge()
+        return self._direct[self._filled :]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes have come."""
@@ -168,7 +179,7 @@ class Http1(asyncio.BufferedProtocol):
         if self._direct is not None:
             self._grown(nbytes)
             return
-        self._head_bytes += nbytes
+        self._idle_bytes += nbytes
         try:
             self._parser.feed_data(self._scratch[:nbytes])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -176,8 +187,9 @@ class Http1(asyncio.BufferedProtocol):
             if not self._done:
                 self._fail(httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}"))
             return
-        if self._head is None and self._head_bytes > MAX_HEAD_BYTES:
-            self._fail(TooLargeError("the head of the answer does not end"))
+        if self._idle_bytes > MAX_HEAD_BYTES and self._receiving:
+            what = "head" if self._head is None else "framing"
+            self._fail(TooLargeError(f"the {what} of the answer does not end"))
         elif self._whole is not None and self._receiving:
             self._direct = memoryview(self._body)  # the rest needs no parser
 
@@ -215,6 +227,9 @@ class Http1(asyncio.BufferedProtocol):
             self._interim, self._headers = True, []
             return
         self._marks.headers_ns = self._at_ns
+        if status < 100:
+            self._fail(httpx.RemoteProtocolError(f"the answer has the status {status}"))
+            return
         self._head = Head(status, f"HTTP/{self._parser.get_http_version()}", self._headers)
         self._keep_alive = self._parser.should_keep_alive()
         self._announced(status)
@@ -227,8 +242,12 @@ class Http1(asyncio.BufferedProtocol):
         if self._whole is not None:
             self._body[self._filled : self._filled + len(data)] = data
         else:
+            self._idle_bytes, self._pieces = 0, self._pieces + 1
             if self._filled + len(data) > self._limit:
                 self._fail(TooLargeError(f"the answer is larger than {self._limit} bytes"))
+                return
+            if self._pieces > MAX_PIECES:
+                self._fail(TooLargeError(f"the answer comes in more than {MAX_PIECES} pieces"))
                 return
             self._body += data
         self._filled += len(data)
@@ -254,7 +273,16 @@ class Http1(asyncio.BufferedProtocol):
             self._fail(TooLargeError(f"the answer is larger than {self._limit} bytes"))
             return
         self._whole = int(told[0])
-        self._body = self._buffers.take(self._whole)
+        large = self._whole > AT_ONCE_BYTES
+        self._body = bytearray(AT_ONCE_BYTES) if large else self._buffers.take(self._whole)
+
+    def _enlarge(self) -> None:
+        """Room for as much again, up to the announced length."""
+        more = min(len(self._body), (self._whole or 0) - len(self._body))
+        if self._direct is not None:
+            self._direct.release()
+        self._body.extend(bytes(more))
+        self._direct = memoryview(self._body)
 
     def _grown(self, nbytes: int) -> None:
         self._filled += nbytes

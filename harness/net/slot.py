@@ -23,12 +23,12 @@ MAX_IDLE = 4
 """An API host and a download host or two; never more, as a slot has one call under way at a time."""
 DEFAULT_MAX_BODY_BYTES = 96 * 1024 * 1024
 
-_Origin = tuple[str, bytes, int | None]
+_Origin = tuple[str, bytes, int | None, bool]
 
 
 class SlotTransport(httpx.AsyncBaseTransport):
-    """At most one request at a time. A request's `extensions` may carry `marks`, which are filled in, and
-    `max_body_bytes`.
+    """At most one request at a time. A request's `extensions` may carry `marks`, which are filled in,
+    `max_body_bytes`, and `public_only`, as of `Dialer.dial`.
     """
 
     def __init__(self, dialer: Dialer, now_ns: Callable[[], int]) -> None:
@@ -41,8 +41,9 @@ class SlotTransport(httpx.AsyncBaseTransport):
         limit = request.extensions.get("max_body_bytes", DEFAULT_MAX_BODY_BYTES)
         content = await request.aread()
         head = head_bytes(request)
-        origin = request.url.scheme, request.url.raw_host, request.url.port
-        connection = self._warm(origin) or await self._dialer.dial(request.url, marks)
+        public_only = request.extensions.get("public_only", False)
+        origin = request.url.scheme, request.url.raw_host, request.url.port, public_only
+        connection = self._warm(origin) or await self._dialer.dial(request.url, marks, public_only=public_only)
         try:
             connection.start(head, content, marks, limit)
             answered = await connection.head()

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 MAX_RETRY_AFTER_S = 366 * 86_400.0
 MAX_TIMINGS = 50
+MOST_MS = 30 * 86_400_000.0
+"""No job takes longer than a month; a server that says so, or whose clock does, is not believed."""
+LARGE_JSON_BYTES = 256 * 1024
+MAX_JSON_VALUES = 200_000
+"""Values in a large body; one of images has a few dozen. Each takes a hundred bytes and more once it is parsed."""
 
 _KIND_BY_STATUS = {
     400: FailureKind.INVALID_REQUEST,
@@ -102,13 +107,15 @@ def plain_base64(image: SourceImage) -> str:
 def seconds_as_ms(**seconds: object) -> dict[str, float]:
     """Server timings given in seconds, by name, in milliseconds; what is no number is left out."""
     found = {name: number(value) for name, value in seconds.items()}
-    return {name: value * 1000 for name, value in found.items() if value is not None}
+    return {name: value * 1000 for name, value in found.items() if value is not None and value * 1000 <= MOST_MS}
 
 
 def span_ms(begin: object, end: object) -> float | None:
     """Milliseconds between two instants of one server: ISO 8601 texts, or numbers of seconds. None if unreadable."""
     begun, ended = _instant_s(begin), _instant_s(end)
-    return None if begun is None or ended is None or ended < begun else (ended - begun) * 1000
+    if begun is None or ended is None or ended < begun:
+        return None
+    return (ended - begun) * 1000 if (ended - begun) * 1000 <= MOST_MS else None
 
 
 def spans(**pairs: tuple[object, object]) -> dict[str, float]:
@@ -129,7 +136,11 @@ def _instant_s(value: object) -> float | None:
 
 
 def read_json(body: bytes | bytearray) -> JsonValue:
-    """The body as JSON, or None if it is none (also when it is nested too deep or holds a number beyond reason)."""
+    """The body as JSON, or None if it is none (also when it is nested too deep, or holds more values or a number
+    beyond reason).
+    """
+    if len(body) > LARGE_JSON_BYTES and sum(map(body.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
+        return None
     try:
         value: JsonValue = json.loads(body)
     except (ValueError, RecursionError):
@@ -174,7 +185,7 @@ def number(value: object) -> float | None:
 def milliseconds(value: object) -> dict[str, float]:
     """The numeric entries of a table of timings that is in milliseconds already."""
     found = {label(name): number(entry) for name, entry in list(table(value).items())[:MAX_TIMINGS]}
-    return {name[:60]: entry for name, entry in found.items() if name is not None and entry is not None}
+    return {n[:60]: ms for n, ms in found.items() if n is not None and ms is not None and ms <= MOST_MS}
 
 
 def image_reference(value: object, base_url: str) -> InlineImage | ImageAddress | None:

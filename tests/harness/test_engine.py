@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
@@ -326,3 +327,56 @@ async def test_a_redirect_to_what_is_no_address_is_a_download_failure():
     }
     with scripted(by_path(**routes)) as server:
         assert (await attempt(server.url)).failure.kind is FailureKind.DOWNLOAD
+
+
+async def test_an_image_that_comes_under_another_name_than_was_accepted_is_remarked_on():
+    class Foreign(Polled):
+        def parse(self, job, exchange):
+            answer = super().parse(job, exchange)
+            return replace(answer, request_id="job-2") if isinstance(answer, Done) else answer
+
+    routes = {"jobs": says(poll="HOST/s"), "s": says(image="HOST/i.png", id="job-2"), "i.png": response(PNG)}
+    with scripted(by_path(**routes)) as server:
+        foreign = await attempt(server.url, Foreign())
+        own = await attempt(server.url, Polled())
+    assert foreign.done.remarks == ("accepted as job-1, answered as job-2",)
+    assert foreign.request_id == "job-2"
+    assert own.done.remarks == ()
+
+
+async def test_more_addresses_than_anybody_asked_for_are_not_fetched():
+    routes = {"images_generations": says(data=[{"url": "HOST/i.png"}] * 100), "i.png": response(PNG)}
+    with scripted(by_path(**routes)) as server:
+        delivery = await attempt(server.url)
+    assert delivery.failure.kind is FailureKind.WRONG_COUNT
+    assert delivery.failure.message == "100 images were named where 1 were asked for; none was fetched"
+    assert len(server.requests) == 1
+    assert len(delivery.done.images) == 16, "what is paid for is not multiplied by what a server claims"
+
+
+async def test_the_images_of_one_answer_share_a_bound():
+    large = response(b"x" * 700_000)
+    routes = {"images_generations": says(data=[{"url": "HOST/i.png"}] * 3), "i.png": large}
+    clock = SystemClock()
+    with scripted(by_path(**routes)) as server:
+        connection = Transport(clock, max_body_bytes=1_000_000).connection()
+        job = Job(
+            make_endpoint(base_url=server.url), GenerationRequest.model_validate({"prompt": "x", "size": "64x64"})
+        )
+        delivery = await Engine(clock).attempt(OpenAIImages(), job, connection, timeout_s=10)
+        await connection.close()
+    assert delivery.failure.kind is FailureKind.DOWNLOAD
+    assert "larger than 300000 bytes" in delivery.failure.message
+    assert len(server.requests) == 3
+
+
+async def test_a_key_in_what_a_server_names_is_not_kept():
+    routes = {
+        "images_generations": says(data=[{"url": "HOST/i.png_canary-key"}], model="canary-key", id="canary-key"),
+        "i.png_canary-key": response(PNG),
+    }
+    with scripted(by_path(**routes)) as server:
+        delivery = await attempt(server.url)
+    assert delivery.payloads == (PNG,)
+    assert (delivery.done.model, delivery.request_id) == ("(key)", "(key)")
+    assert all("canary-key" not in call.url for call in delivery.calls)

@@ -266,3 +266,19 @@ def test_a_tls_error_is_recognized_behind_a_connect_error():
     outer = httpx.ConnectError("handshake")
     outer.__cause__ = ssl.SSLCertVerificationError("expired")
     assert failures.failure_kind(outer) is FailureKind.TLS
+
+
+async def test_a_body_larger_than_what_its_length_alone_is_worth_comes_whole():
+    body = bytes(range(256)) * 4096 * 40  # 40 MB
+    with scripted(answering(response(body))) as server:
+        (answered,) = await send(call(server.url))
+    assert answered.exchange.body == body
+    assert answered.marks.size_bytes == len(body)
+
+
+async def test_a_compressed_body_is_whole_also_where_it_is_unpacked_on_a_thread():
+    plain = json.dumps({"x": "ab" * 300_000}).encode()
+    packed = response(gzip.compress(plain), headers=[("Content-Encoding", "gzip")])
+    with scripted(answering(packed)) as server:
+        (answered,) = await send(call(server.url))
+    assert answered.exchange.body == plain
