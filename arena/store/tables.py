@@ -86,6 +86,7 @@ class RunRow(SQLModel, table=True):
     owner: str | None = None
     heartbeat_at: datetime | None = None
     fitness_json: str | None = None
+    calls_pruned_at: datetime | None = None
 
 
 class RunEndpointRow(SQLModel, table=True):
@@ -179,7 +180,7 @@ class AttemptRow(SQLModel, table=True):
 
 
 class ArtifactRow(SQLModel, table=True):
-    """An image in the blob store; the same bytes from anywhere are one row."""
+    """An image in the blob store; the same bytes from anywhere are one row. Pruned: its bytes were let go of."""
 
     __tablename__ = "artifact"
     __table_args__ = (one_of("format", ImageFormat),)
@@ -188,6 +189,7 @@ class ArtifactRow(SQLModel, table=True):
     width_px: int
     height_px: int
     size_bytes: int = Field(sa_type=BigInteger)
+    pruned_at: datetime | None = None
 
 
 class ImageRow(SQLModel, table=True):

@@ -33,6 +33,7 @@ from harness.cli import (
     providers,
     run,
     runs,
+    schedule,
     sim,
     votes,
 )
@@ -57,7 +58,7 @@ runs.cli.command("capacity")(capacity.again)
 runs.cli.command("behaviour")(behaviour.again)
 providers.cli.command("behaviour")(behaviour.behaviour)
 runs.cli.command("compare")(compare.compare)
-for noun in (plan, runs, endpoints, providers, prompts, contenders, images, votes, db, sim, local):
+for noun in (plan, runs, schedule, endpoints, providers, prompts, contenders, images, votes, db, sim, local):
     cli.add_typer(noun.cli)
 
 
