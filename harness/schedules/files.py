@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from arena.catalog import Catalog
 
-LOOKED_AT = 500
+LOOKED_AT = 200
 """How many slots from now on are looked at for the least distance between two."""
 
 
@@ -92,7 +92,7 @@ def _entry(path: Path, catalog: Catalog) -> Entry:
         cron = Cron(schedule.cron, schedule.timezone)
     except ValueError as error:
         raise ConfigError(f"{path}: `cron`: {error}") from None
-    closest = _closest(cron.after(datetime.now(UTC)))
+    closest = _closest(cron.after(datetime.now(UTC))) if schedule.jitter_s else timedelta.max
     if timedelta(seconds=schedule.jitter_s) >= closest:
         raise ConfigError(
             f"{path}: `jitter_s`: must be less than {closest.total_seconds():.0f}, the seconds between two slots of "

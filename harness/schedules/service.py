@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.schedules.dispatcher import Dispatcher, Work
     from harness.schedules.files import Entry
 
-NAP_S = 30.0
+NAP_S = 10.0
 
 
 class Service:
