@@ -24,6 +24,7 @@ from arena.errors import ArenaError, ConfigError
 from arena.reports.stopping import stopping
 from arena.store import runs
 from arena.store.blobs import BlobStore
+from arena.store.pruning import calls_pruned_at
 from arena.store.recorder import Recorder
 from arena.units import nano_usd
 from harness.budget import Budget
@@ -107,6 +108,12 @@ def take_over(
     connection: Connection, catalog: Catalog, run: Run, now: datetime, budget_usd: Decimal | None = None
 ) -> Session:
     """The same within a transaction of the caller's, also where nothing is left to do but to end the run."""
+    pruned = calls_pruned_at(connection, run.id)
+    if pruned is not None:
+        raise ConfigError(
+            f"run {run.id} cannot be resumed: its call records were pruned on {pruned:%Y-%m-%d}, and what it has spent "
+            "cannot be told without them; begin a new run"
+        )
     owner = runs.new_owner()
     left = runs.untried(connection, run.id)
     unknown = runs.claim_run(connection, run.id, owner, now)

@@ -13,7 +13,7 @@ from arena.domain.outcome import AttemptStatus
 from arena.domain.plan import Plan
 from arena.domain.request import Mode
 from arena.store.battles import CONTENDER, RENDITION
-from arena.store.runs import ATTEMPT, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL, insert_ignore
+from arena.store.runs import ARTIFACT, ATTEMPT, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL, insert_ignore
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -92,7 +92,7 @@ def retire(connection: Connection, contender_id: int, at: datetime | None) -> No
 def entries(connection: Connection, *, simulated: bool) -> tuple[dict[str, Cell], list[Entry]]:
     """Every image that can be drawn, and the cells that join what may meet: all generations, never the best of several.
 
-    Images that were kept out and those of retired contenders are left out.
+    Images that were kept out or pruned and those of retired contenders are left out.
     """
     prompt = (PROMPT.c.id == TRIAL.c.prompt_id) & (PROMPT.c.sha256 == TRIAL.c.prompt_sha256)
     query = (
@@ -113,6 +113,7 @@ def entries(connection: Connection, *, simulated: bool) -> tuple[dict[str, Cell]
         .join(ATTEMPT, ATTEMPT.c.id == IMAGE.c.attempt_id)
         .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
         .join(PROMPT, prompt)
+        .join(ARTIFACT, ARTIFACT.c.sha256 == IMAGE.c.sha256)
         .join(
             CONTENDER,
             (CONTENDER.c.endpoint_id == TRIAL.c.endpoint_id) & (CONTENDER.c.simulated == ATTEMPT.c.simulated),
@@ -123,6 +124,7 @@ def entries(connection: Connection, *, simulated: bool) -> tuple[dict[str, Cell]
             ATTEMPT.c.simulated == simulated,
             CONTENDER.c.retired_at.is_(None),
             RENDITION.c.kept_out.is_(None),
+            ARTIFACT.c.pruned_at.is_(None),
         )
         .order_by(IMAGE.c.attempt_id, IMAGE.c.position)
     )

@@ -299,6 +299,16 @@ def _upsert_prompts(connection: Connection, rows: Sequence[mapping.Row]) -> None
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=newest), rows)
 
 
+def upsert_artifacts(connection: Connection, rows: Sequence[mapping.Row]) -> None:
+    """The same bytes are one row; bytes that had been pruned and are delivered again are there again."""
+    statement = _dialect(connection).insert(ARTIFACT)
+    pruned = ARTIFACT.c.pruned_at.is_not(None)
+    keys = [c.name for c in ARTIFACT.primary_key.columns]
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_={"pruned_at": None}, where=pruned), rows
+    )
+
+
 def insert_ignore(connection: Connection, table: sa.Table, rows: Sequence[mapping.Row]) -> None:
     """Insert rows, leaving alone those whose primary key is there already."""
     connection.execute(_dialect(connection).insert(table).on_conflict_do_nothing(), rows)

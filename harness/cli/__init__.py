@@ -31,6 +31,7 @@ from harness.cli import (
     plan,
     prompts,
     providers,
+    prune,
     run,
     runs,
     schedule,
@@ -52,6 +53,7 @@ cli.command("export")(export.export)
 cli.command("capacity")(capacity.capacity)
 cli.command("demo")(demo.demo)
 cli.command("app")(app.app)
+cli.command("prune")(prune.prune)
 for command in (arena_boards.leaderboard, arena_boards.matchups, arena_boards.competitions):
     cli.command(command.__name__)(command)
 runs.cli.command("capacity")(capacity.again)

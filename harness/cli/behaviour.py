@@ -163,13 +163,16 @@ def _behaviours(
     from arena.metrics.likeness import Gallery
     from arena.reports.behaviour import PAUSE_S, behaviours
     from arena.store.blobs import BlobStore
-    from arena.store.images import delivered_images
+    from arena.store.images import delivered_images, pruned_images
     from harness.behaviour import pause_of
     from harness.cli.firing import family
 
     found = [(run, rows) for run, rows in family(database, name) if only is None or run.id == only]
     with database.read() as connection:
         images = pd.concat([delivered_images(connection, run.id) for run, _ in found], ignore_index=True)
+        pruned = sum(pruned_images(connection, run.id) for run, _ in found)
+    if pruned:
+        console.say(f"{pruned} images of these runs were pruned and are not compared")
     told = [pause for run, _ in found if (pause := pause_of(run.plan.description)) is not None]
     return behaviours(
         pd.concat([rows for _, rows in found], ignore_index=True),

@@ -9,9 +9,11 @@ import subprocess
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from tests.e2e.test_readme import OVER_A_SIMULATOR
 from tests.e2e.test_run import requests_seen, wait_for_outcomes
 from tests.postgres import new_postgres_database
 
@@ -246,3 +248,19 @@ def test_units_are_whole_and_hold_no_key(arena, scheduled, tmp_path):
         complaints = [c for c in checked.stderr.splitlines() if "arena-schedule" in c]
         assert complaints == [], checked.stderr
     assert "did you mean 'systemd'" in arena("schedule", "units", "--kind", "systemmd", code=2).sentence
+
+
+def test_the_commands_and_the_file_of_the_documentation_work(arena, sim_url):
+    text = (Path(__file__).parents[2] / "docs" / "schedules.md").read_text()
+    directory = arena.config / "schedules"
+    directory.mkdir()
+    (directory / "nightly.toml").write_text(re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1])
+    with (arena.config / "endpoints.toml").open("a") as endpoints:
+        for size in ("4b", "9b"):
+            endpoints.write(OVER_A_SIMULATOR.format(size=size, name="quick", url=sim_url))
+    commands = re.search(r"```sh\n(.*?)```", text, re.DOTALL)[1].strip().splitlines()
+    assert len(commands) == 6
+    for command in commands:
+        said = arena(*command.split()[1:], LUMENFALL_API_KEY="a-key")
+        assert said.out or said.err
+    assert arena.json("schedule", "ls", "nightly")[0]["next_due"] is not None
