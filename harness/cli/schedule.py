@@ -6,7 +6,6 @@ import getpass
 import itertools
 import os
 import shutil
-import signal
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,16 +15,14 @@ import typer
 
 from harness.cli import console
 from harness.cli.console import Json, out, print_json, say
+from harness.cli.scheduling import obeying_signals, service, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from arena.catalog import Catalog
-    from arena.domain.run import RunStatus
     from arena.settings import Settings
     from arena.store.engine import Database
-    from harness.runner import Runner
-    from harness.schedules.dispatcher import Dispatcher, Work
     from harness.schedules.events import Event
     from harness.schedules.files import Entry
     from harness.schedules.service import Service
@@ -186,19 +183,19 @@ def run_due(schedules: Names = None, *, as_json: Json = False) -> None:
         events.append(event)
         say(event.line())
 
-    service = _service(_writable(settings), settings, catalog, entries, tell)
-    anyio.run(_obeying_signals, service, service.run_due)
+    scheduler = service(_writable(settings), settings, catalog, entries, tell)
+    anyio.run(obeying_signals, scheduler, scheduler.run_due)
     if as_json:
         print_json([_event_json(event) for event in events])
     elif not any(e.schedule.enabled for e in entries):
         typer.echo(_none_is_on(entries, schedules))
     elif not any(event.run_id for event in events):
-        typer.echo(f"nothing to run; {next_sentence(service.dispatcher, SystemClock().utc())}")
+        typer.echo(f"nothing to run; {next_sentence(scheduler.dispatcher, SystemClock().utc())}")
     else:
         for event in events:
             if event.kind == "ended":
                 typer.echo(event.line())
-    raise typer.Exit(_exit_code(service, events))
+    raise typer.Exit(_exit_code(scheduler, events))
 
 
 @cli.command()
@@ -217,9 +214,9 @@ def serve(schedules: Names = None) -> None:
         raise ConfigError(_none_is_on(entries, schedules))
     for entry in wanted:
         usable(entry, catalog, os.environ, datetime.now(UTC).date())
-    service = _service(_writable(settings), settings, catalog, entries, lambda event: say(event.line()))
+    scheduler = service(_writable(settings), settings, catalog, entries, lambda event: say(event.line()))
     say(f"{len(wanted)} schedules are served: {', '.join(e.schedule.name for e in wanted)}")
-    anyio.run(_obeying_signals, service, lambda: service.serve(_watch(catalog, schedules or [])))
+    anyio.run(obeying_signals, scheduler, lambda: scheduler.serve(watch(catalog, schedules or [])))
     say("ended; what was cut short is resumed by the next `arena schedule run-due` or `serve`")
 
 
@@ -260,76 +257,10 @@ def units(
 # -- parts ---------------------------------------------------------------------------------------------------------
 
 
-def _service(
-    database: Database, settings: Settings, catalog: Catalog, entries: Sequence[Entry], tell: Callable[[Event], None]
-) -> Service:
-    from harness.clock import SystemClock
-    from harness.schedules.dispatcher import Dispatcher
-    from harness.schedules.service import Service
-
-    async def fire(work: Work, on_start: Callable[[Runner], None]) -> RunStatus:
-        from harness.progress import Progress
-        from harness.session import execute
-
-        progress = Progress(s.trial.endpoint_id for s in work.session.trials)
-        return await execute(database, settings, work.session, progress, on_start=on_start)
-
-    dispatcher: Dispatcher = Dispatcher(database, settings, catalog, entries, os.environ, _once_waiting(tell))
-    return Service(dispatcher, fire, SystemClock(), tell)
-
-
-def _once_waiting(tell: Callable[[Event], None]) -> Callable[[Event], None]:
-    """That a slot waits is said once, not at every look."""
-    said: set[tuple[str | None, datetime | None]] = set()
-
-    def tell_once(event: Event) -> None:
-        if event.kind == "waits":
-            if (event.schedule, event.slot) in said:
-                return
-            said.add((event.schedule, event.slot))
-        tell(event)
-
-    return tell_once
-
-
-async def _obeying_signals(service: Service, work: Callable[[], Any]) -> None:
-    import anyio
-
-    async def obey() -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for _ in signals:
-                say("stopping: nothing further begins; waiting for what is in flight (again: lets go of it)")
-                service.stop()
-
-    async with anyio.create_task_group() as around:
-        around.start_soon(obey)
-        await work()
-        around.cancel_scope.cancel()
-
-
-def _watch(catalog: Catalog, names: list[str]) -> Callable[[], Sequence[Entry] | None]:
-    """Reads the schedules again once a file of theirs is another one."""
-    from harness.schedules.files import read
-
-    def state() -> list[tuple[str, int, int]]:
-        paths = [p for ps in catalog.schedule_files() for p in ps] + [Path(n) for n in names if Path(n).is_file()]
-        return [(str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in paths]
-
-    known = [state()]
-
-    def changed() -> Sequence[Entry] | None:
-        if state() == known[0]:
-            return None
-        known[0] = state()
-        return read(catalog, names)
-
-    return changed
-
-
-def _exit_code(service: Service, events: Sequence[Event]) -> int:
-    if service.stopping:
+def _exit_code(scheduler: Service, events: Sequence[Event]) -> int:
+    if scheduler.stopping:
         return EXIT_INTERRUPTED
-    if service.failed:
+    if scheduler.failed:
         return EXIT_FAILED
     return EXIT_UNUSABLE if any(e.text.startswith("unusable: ") or e.kind == "problem" for e in events) else 0
 
