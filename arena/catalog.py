@@ -161,6 +161,10 @@ class Catalog:
             path = known[name_or_path]
         return parse(Plan, read_toml(path), str(path)), str(path)
 
+    def schedule_files(self) -> list[list[Path]]:
+        """The files of schedules, one's own before the shipped ones."""
+        return [sorted((root / "schedules").glob("*.toml")) for root in self._roots]
+
     # -- internals ----------------------------------------------------------------------------------------------------
 
     def _files(self) -> list[Path]:

@@ -17,7 +17,7 @@ from arena.errors import StoreError
 from arena.reports import export
 from arena.reports.summary import summarize
 from arena.settings import Settings
-from arena.store import queries, runs
+from arena.store import pruning, queries, runs
 from arena.store.blobs import BlobStore
 from arena.store.engine import Database, open_database
 
@@ -108,7 +108,21 @@ def endpoints() -> dict[str, str]:
 
 def preview(sha256: str, side_px: int = MAX_SIDE_PX) -> bytes:
     """An image as PNG without metadata, at most `side_px` wide and high; StoreError if it cannot be shown."""
-    return _preview(str(Settings().images_dir.absolute()), sha256, side_px)
+    try:
+        return _preview(str(Settings().images_dir.absolute()), sha256, side_px)
+    except StoreError:
+        with database().read() as connection:
+            gone = pruning.pruned_at(connection, sha256)
+        if gone is None:
+            raise
+        raise StoreError(f"the image {sha256[:12]}… was pruned on {gone:%Y-%m-%d}; its figures stay") from None
+
+
+def calls_pruned_on(run_id: str) -> str | None:
+    """The day on which the records of a run's calls were deleted; None if they were not."""
+    with database().read() as connection:
+        gone = pruning.calls_pruned_at(connection, run_id)
+    return None if gone is None else f"{gone:%Y-%m-%d}"
 
 
 def thumbnail(sha256: str, side_px: int) -> tuple[bytes, str]:

@@ -264,14 +264,20 @@ def timeout_s(plan: Plan, endpoint: Endpoint) -> float:
 def check_budget(prepared: Prepared, budget_usd: Decimal) -> None:
     """BudgetError if the budget cannot be kept to, or does not pay for a single call at each endpoint."""
     check_prices(prepared)
+    dearest, cost_usd = dearest_call(prepared)
+    if budget_usd < cost_usd:
+        raise BudgetError(
+            f"--budget {format_usd(budget_usd)} is below the cost of one call at {dearest}, which is "
+            f"{format_usd(cost_usd)}; raise it, or leave the endpoint out with --only"
+        )
+
+
+def dearest_call(prepared: Prepared) -> tuple[str, Decimal]:
+    """The endpoint with the dearest first call, and what that costs: the least that a budget must hold, in dollars."""
     one_each = {t.endpoint_id: t for t in prepared.trials}
     costs = {endpoint_id: prepared.worst_case_usd(t) or Decimal(0) for endpoint_id, t in one_each.items()}
     dearest = max(costs, key=lambda endpoint_id: costs[endpoint_id])
-    if budget_usd < costs[dearest]:
-        raise BudgetError(
-            f"--budget {format_usd(budget_usd)} is below the cost of one call at {dearest}, which is "
-            f"{format_usd(costs[dearest])}; raise it, or leave the endpoint out with --only"
-        )
+    return dearest, costs[dearest]
 
 
 def check_prices(prepared: Prepared) -> None:

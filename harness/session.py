@@ -24,6 +24,7 @@ from arena.errors import ArenaError, ConfigError
 from arena.reports.stopping import stopping
 from arena.store import digests, runs
 from arena.store.blobs import BlobStore
+from arena.store.pruning import calls_pruned_at
 from arena.store.recorder import Recorder
 from arena.units import nano_usd
 from harness.budget import Budget
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
     from arena.catalog import Catalog
     from arena.domain.outcome import Cost
-    from arena.domain.plan import Trial
     from arena.domain.prompt import Prompt
     from arena.domain.request import SourceImage
     from arena.settings import Settings
@@ -63,7 +63,14 @@ class Session:
 
 def create(database: Database, prepared: Prepared, settings: Settings, budget_usd: Decimal | None) -> Session:
     """Write a new run with all its trials."""
-    now = datetime.now(UTC)
+    with database.write() as connection:
+        return begin(connection, prepared, settings, budget_usd, datetime.now(UTC))
+
+
+def begin(
+    connection: Connection, prepared: Prepared, settings: Settings, budget_usd: Decimal | None, now: datetime
+) -> Session:
+    """The same within a transaction of the caller's."""
     run = Run(
         id=runs.new_run_id(now),
         plan=prepared.plan,
@@ -76,10 +83,9 @@ def create(database: Database, prepared: Prepared, settings: Settings, budget_us
     )
     owner = runs.new_owner()
     endpoints = [(t.endpoint, t.card) for t in prepared.targets.values()]
-    with database.write() as connection:
-        stored = runs.create_run(
-            connection, run, endpoints, prepared.trials, prepared.prompts, owner, sizes=prepared.sizes()
-        )
+    stored = runs.create_run(
+        connection, run, endpoints, prepared.trials, prepared.prompts, owner, sizes=prepared.sizes(), now=now
+    )
     return Session(run, owner, prepared, tuple(stored))
 
 
@@ -89,32 +95,37 @@ def resume(database: Database, catalog: Catalog, run_id: str, budget_usd: Decima
     Plan, endpoints, prices and prompts are those that the run was made with, not today's files. RunBusyError while
     another process executes it; ConfigError when there is nothing left.
     """
-    owner = runs.new_owner()
     with database.write() as connection:
         run = runs.get_run(connection, run_id)
-        left = runs.untried(connection, run.id)
-        if not left and run.status is not RunStatus.RUNNING:
+        if not runs.untried(connection, run.id) and run.status is not RunStatus.RUNNING:
             raise ConfigError(f"run {run.id} has nothing left to fire; `arena runs show {run.id}` shows it")
         if run.status is RunStatus.FINISHED:
             raise ConfigError(f"run {run.id} has told what its plan asks for; `arena runs show {run.id}` shows it")
-        unknown = runs.claim_run(connection, run.id, owner)
-        every = runs.stored_trials(connection, run.id)
-        stored = [s for s in every if s.id in left]
-        attempts = runs.attempts_so_far(connection, run.id)
-        prepared = replace(recall(connection, catalog, run.id), trials=tuple(s.trial for s in stored))
-        if budget_usd is not None:
-            run = run.model_copy(update={"budget_nano_usd": nano_usd(budget_usd)})
-            runs.set_budget(connection, run.id, nano_usd(budget_usd))
-        if run.budget_nano_usd is not None and stored:
-            check_prices(prepared)
-    return Session(
-        run,
-        owner,
-        prepared,
-        tuple(stored),
-        _spent_nano_usd(prepared, {s.id: s.trial for s in every}, attempts),
-        unknown,
-    )
+        return take_over(connection, catalog, run, datetime.now(UTC), budget_usd)
+
+
+def take_over(
+    connection: Connection, catalog: Catalog, run: Run, now: datetime, budget_usd: Decimal | None = None
+) -> Session:
+    """The same within a transaction of the caller's, also where nothing is left to do but to end the run."""
+    pruned = calls_pruned_at(connection, run.id)
+    if pruned is not None:
+        raise ConfigError(
+            f"run {run.id} cannot be resumed: its call records were pruned on {pruned:%Y-%m-%d}, and what it has spent "
+            "cannot be told without them; begin a new run"
+        )
+    owner = runs.new_owner()
+    left = runs.untried(connection, run.id)
+    unknown = runs.claim_run(connection, run.id, owner, now)
+    every = runs.stored_trials(connection, run.id)
+    stored = [s for s in every if s.id in left]
+    prepared = replace(recall(connection, catalog, run.id), trials=tuple(s.trial for s in stored))
+    if budget_usd is not None:
+        run = run.model_copy(update={"budget_nano_usd": nano_usd(budget_usd)})
+        runs.set_budget(connection, run.id, nano_usd(budget_usd))
+    if run.budget_nano_usd is not None and stored:
+        check_prices(prepared)
+    return Session(run, owner, prepared, tuple(stored), spent_nano_usd(connection, prepared, run.id), unknown)
 
 
 def recall(connection: Connection, catalog: Catalog, run_id: str) -> Prepared:
@@ -241,10 +252,11 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def _spent_nano_usd(prepared: Prepared, trials: Mapping[int, Trial], attempts: list[runs.PastAttempt]) -> int:
-    """What earlier attempts count against the budget: as in the run itself, an unknown one counts in full."""
+def spent_nano_usd(connection: Connection, prepared: Prepared, run_id: str) -> int:
+    """What a run's attempts count against its budget: as while it runs, an unknown one counts in full."""
+    trials = {s.id: s.trial for s in runs.stored_trials(connection, run_id)}
     total = 0
-    for attempt in attempts:
+    for attempt in runs.attempts_so_far(connection, run_id):
         if attempt.cost_nano_usd is not None:
             total += attempt.cost_nano_usd
         elif attempt.status == AttemptStatus.UNKNOWN or (

@@ -27,7 +27,8 @@ def images(
 ) -> list[dict[str, Any]]:
     """Every image of one prompt, by endpoint and run: its hash, its file, and why it is kept out.
 
-    None is left out, the ones that nobody has voted on included; `file` is where the original is.
+    None is left out, the ones that nobody has voted on included; `file` is where the original is, None once it is
+    pruned.
     """
     blobs = BlobStore(images_dir)
     return [
@@ -39,7 +40,8 @@ def images(
             "width_px": image.size[0],
             "height_px": image.size[1],
             "kept_out": image.kept_out,
-            "file": str(blobs.path(image.sha256)),
+            "file": None if image.pruned_at else str(blobs.path(image.sha256)),
+            "pruned_at": None if image.pruned_at is None else image.pruned_at.isoformat(),
         }
         for image in sorted(
             delivered(connection, prompt_id=prompt_id), key=lambda d: (d.endpoint_id, d.run_id, d.attempt_id)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from arena.domain.outcome import AttemptStatus
 from arena.store import mapping
-from arena.store.runs import ARTIFACT, ATTEMPT, CALL, GLIMPSE, IMAGE, forget_digest, insert_ignore, run_of
+from arena.store.runs import ATTEMPT, CALL, GLIMPSE, IMAGE, forget_digest, run_of, upsert_artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ def write_outcomes(connection: Connection, ended: Sequence[Ended]) -> list[None]
     forget_digest(connection, run_of(ended[0].attempt_id))
     artifacts = [mapping.artifact_row(image) for e in ended for image in e.outcome.images]
     if artifacts:
-        insert_ignore(connection, ARTIFACT, artifacts)
+        upsert_artifacts(connection, artifacts)
     for statement, rows_of in (
         (_INSERT_IMAGES, mapping.image_rows),
         (_INSERT_GLIMPSES, mapping.glimpse_rows),

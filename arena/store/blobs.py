@@ -102,6 +102,16 @@ class BlobStore:
             raise StoreError(f"the image {self.path(sha256)} is damaged: its bytes do not match its name")
         return data
 
+    def delete(self, sha256: str) -> bool:
+        """Delete the bytes with this hash; False if they are not there. StoreError if that cannot be done."""
+        try:
+            self.path(sha256).unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise self.unwritable(error) from error
+        return True
+
     def _written(self, file: FileIO, pieces: Iterable[bytes | memoryview]) -> int:
         size_bytes = 0
         for piece in pieces:

@@ -13,7 +13,7 @@ from arena.domain.outcome import AttemptStatus
 from arena.domain.plan import Plan
 from arena.domain.request import Mode
 from arena.store.battles import CONTENDER, RENDITION
-from arena.store.runs import ATTEMPT, COUNTS, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL, insert_ignore
+from arena.store.runs import ARTIFACT, ATTEMPT, COUNTS, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL, insert_ignore
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,7 +93,7 @@ def retire(connection: Connection, contender_id: int, at: datetime | None) -> No
 def entries(connection: Connection, *, simulated: bool) -> tuple[dict[str, Cell], list[Entry]]:
     """Every image that can be drawn, and the cells that join what may meet: all generations, never the best of several.
 
-    Images that were kept out, those of retired contenders and those of runs that do not count are left out.
+    Images that were kept out or pruned, those of retired contenders and those of runs that do not count are left out.
     """
     prompt = (PROMPT.c.id == TRIAL.c.prompt_id) & (PROMPT.c.sha256 == TRIAL.c.prompt_sha256)
     query = (
@@ -115,6 +115,7 @@ def entries(connection: Connection, *, simulated: bool) -> tuple[dict[str, Cell]
         .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
         .join(RUN, RUN.c.id == TRIAL.c.run_id)
         .join(PROMPT, prompt)
+        .join(ARTIFACT, ARTIFACT.c.sha256 == IMAGE.c.sha256)
         .join(
             CONTENDER,
             (CONTENDER.c.endpoint_id == TRIAL.c.endpoint_id) & (CONTENDER.c.simulated == ATTEMPT.c.simulated),
@@ -126,6 +127,7 @@ def entries(connection: Connection, *, simulated: bool) -> tuple[dict[str, Cell]
             CONTENDER.c.retired_at.is_(None),
             RENDITION.c.kept_out.is_(None),
             COUNTS,
+            ARTIFACT.c.pruned_at.is_(None),
         )
         .order_by(IMAGE.c.attempt_id, IMAGE.c.position)
     )

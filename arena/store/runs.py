@@ -93,14 +93,15 @@ def create_run(
     owner: str,
     *,
     sizes: Mapping[str, PixelSize] | None = None,
+    now: datetime | None = None,
 ) -> list[StoredTrial]:
     """Write a run with everything that it will do, before it does any of it.
 
-    `sizes` are those asked for by prompt; without it, all prompts have the plan's size.
+    `sizes` are those asked for by prompt; without it, all prompts have the plan's size. `now`: its first sign of
+    life.
     """
     asked = dict.fromkeys(prompts, run.plan.request.pixel_size) if sizes is None else sizes
-    now = datetime.now(UTC)
-    connection.execute(RUN.insert(), mapping.run_row(run, owner, now))
+    connection.execute(RUN.insert(), mapping.run_row(run, owner, now or datetime.now(UTC)))
     connection.execute(RUN_ENDPOINT.insert(), [mapping.run_endpoint_row(run.id, e, card) for e, card in endpoints])
     _upsert_prompts(connection, [mapping.prompt_row(p) for p in prompts.values()])
     connection.execute(
@@ -214,18 +215,21 @@ def run_prompts(connection: Connection, run_id: str) -> dict[str, Prompt]:
     return {row["id"]: mapping.prompt_from_row(dict(row)) for row in rows}
 
 
-def claim_run(connection: Connection, run_id: str, owner: str) -> int:
+def claim_run(connection: Connection, run_id: str, owner: str, now: datetime | None = None) -> int:
     """Take over a run whose process has ended, and mark what it left in flight as unknown.
 
-    Returns how many attempts became unknown. RunBusyError while another process gives signs of life.
+    Returns how many attempts became unknown. RunBusyError while another process gives signs of life; what `owner`
+    itself holds it may begin anew.
     """
     row = connection.execute(sa.select(RUN).where(RUN.c.id == run_id).with_for_update()).mappings().one()
-    if row["status"] == RunStatus.RUNNING and _alive(row["owner"], row["heartbeat_at"]):
+    now = now or datetime.now(UTC)
+    held = row["status"] == RunStatus.RUNNING and row["owner"] != owner
+    if held and alive(row["owner"], row["heartbeat_at"], now):
         raise RunBusyError(f"run {run_id} is being executed by {row['owner']}; wait for it, or stop that process")
     connection.execute(
         RUN.update()
         .where(RUN.c.id == run_id)
-        .values(status=RunStatus.RUNNING, owner=owner, heartbeat_at=datetime.now(UTC), ended_at=None)
+        .values(status=RunStatus.RUNNING, owner=owner, heartbeat_at=now, ended_at=None)
     )
     forget_digest(connection, run_id)
     return _intents_become_unknown(connection, run_id)
@@ -242,14 +246,14 @@ def run_of(attempt_id: int) -> sa.ScalarSelect[str]:
     return query.where(ATTEMPT.c.id == attempt_id).scalar_subquery()
 
 
-def _alive(owner: str | None, heartbeat_at: datetime | None) -> bool:
+def alive(owner: str | None, heartbeat_at: datetime | None, now: datetime) -> bool:
     """A process on this machine is alive while it exists, even suspended; one elsewhere while it can be heard of."""
     if owner is None or heartbeat_at is None:
         return False
     host, pid, began_at = owner.rsplit(":", 2)
     if host == socket.gethostname():
         return _began_at(int(pid)) == int(began_at)
-    return datetime.now(UTC) - heartbeat_at <= SILENT_AFTER
+    return now - heartbeat_at <= SILENT_AFTER
 
 
 def _began_at(pid: int) -> int | None:
@@ -354,6 +358,16 @@ def _upsert_prompts(connection: Connection, rows: Sequence[mapping.Row]) -> None
     newest = {c.name: statement.excluded[c.name] for c in PROMPT.columns if not c.primary_key}
     keys = [c.name for c in PROMPT.primary_key.columns]
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=newest), rows)
+
+
+def upsert_artifacts(connection: Connection, rows: Sequence[mapping.Row]) -> None:
+    """The same bytes are one row; bytes that had been pruned and are delivered again are there again."""
+    statement = _dialect(connection).insert(ARTIFACT)
+    pruned = ARTIFACT.c.pruned_at.is_not(None)
+    keys = [c.name for c in ARTIFACT.primary_key.columns]
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_={"pruned_at": None}, where=pruned), rows
+    )
 
 
 def insert_ignore(connection: Connection, table: sa.Table, rows: Sequence[mapping.Row]) -> None:

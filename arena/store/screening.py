@@ -40,6 +40,7 @@ class Delivered:
     size: tuple[int, int]
     thumbnail: bytes | None
     kept_out: str | None
+    pruned_at: datetime | None
 
 
 def delivered(
@@ -67,7 +68,7 @@ def delivered(
 
 def not_screened(connection: Connection, most: int | None) -> list[Delivered]:
     """Images that were not looked at yet, the oldest first, at most so many."""
-    missing = SCREENING.c.image_sha256.is_(None)
+    missing = SCREENING.c.image_sha256.is_(None) & ARTIFACT.c.pruned_at.is_(None)
     query = _images(SCREENING.c.thumbnail, sa.null().label("kept_out")).where(missing)
     found = connection.execute(query.order_by(IMAGE.c.attempt_id).limit(most))
     return [_delivered(row) for row in found]
@@ -90,6 +91,7 @@ def _images(*more: Any) -> sa.Select[Any]:
             PROMPT.c.source_sha256_json,
             ARTIFACT.c.width_px,
             ARTIFACT.c.height_px,
+            ARTIFACT.c.pruned_at,
             *more,
         )
         .select_from(IMAGE)
@@ -119,6 +121,7 @@ def _delivered(row: Any) -> Delivered:
         size,
         row.thumbnail,
         row.kept_out,
+        row.pruned_at,
     )
 
 

@@ -90,6 +90,7 @@ class RunRow(SQLModel, table=True):
     heartbeat_at: datetime | None = None
     fitness_json: str | None = None
     purpose: str = Field(default=RunPurpose.MEASUREMENT.value, sa_column_kwargs={"server_default": "measurement"})
+    calls_pruned_at: datetime | None = None
 
 
 class RunEndpointRow(SQLModel, table=True):
@@ -186,7 +187,7 @@ class AttemptRow(SQLModel, table=True):
 
 
 class ArtifactRow(SQLModel, table=True):
-    """An image in the blob store; the same bytes from anywhere are one row."""
+    """An image in the blob store; the same bytes from anywhere are one row. Pruned: its bytes were let go of."""
 
     __tablename__ = "artifact"
     __table_args__ = (one_of("format", ImageFormat),)
@@ -195,6 +196,7 @@ class ArtifactRow(SQLModel, table=True):
     width_px: int
     height_px: int
     size_bytes: int = Field(sa_type=BigInteger)
+    pruned_at: datetime | None = None
 
 
 class ImageRow(SQLModel, table=True):

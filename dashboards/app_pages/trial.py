@@ -80,7 +80,9 @@ def attempt(row: pd.Series, calls: pd.DataFrame) -> None:
     with left:
         heading(row)
         if calls.empty:
-            st.caption("No HTTP call is recorded for this attempt.")
+            gone = data.calls_pruned_on(row["run_id"])
+            pruned = f"The records of this run's HTTP calls were pruned on {gone}."
+            st.caption(pruned if gone else "No HTTP call is recorded for this attempt.")
         else:
             done = float(row["time_to_image_ms"]) if row.notna()["time_to_image_ms"] else None
             parts.show(timeline(calls, done), f"timeline-{row['attempt']}")

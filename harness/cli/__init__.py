@@ -31,9 +31,11 @@ from harness.cli import (
     plan,
     prompts,
     providers,
+    prune,
     recommend,
     run,
     runs,
+    schedule,
     sim,
     votes,
 )
@@ -53,13 +55,14 @@ cli.command("export")(export.export)
 cli.command("capacity")(capacity.capacity)
 cli.command("demo")(demo.demo)
 cli.command("app")(app.app)
+cli.command("prune")(prune.prune)
 for command in (arena_boards.leaderboard, arena_boards.matchups, arena_boards.competitions, recommend.recommend):
     cli.command(command.__name__)(command)
 runs.cli.command("capacity")(capacity.again)
 runs.cli.command("behaviour")(behaviour.again)
 providers.cli.command("behaviour")(behaviour.behaviour)
 runs.cli.command("compare")(compare.compare)
-for noun in (plan, runs, endpoints, providers, prompts, contenders, images, votes, db, sim, local):
+for noun in (plan, runs, schedule, endpoints, providers, prompts, contenders, images, votes, db, sim, local):
     cli.add_typer(noun.cli)
 
 

@@ -175,7 +175,8 @@ def _print_images(found: list[dict[str, Any]]) -> None:
     screen = out()
     for image in found:
         kept_out = f"  kept out: {image['kept_out']}" if image["kept_out"] else ""
-        screen.print(f"{image['endpoint']}  {image['file']}{kept_out}", soft_wrap=True)
+        where = image["file"] or f"pruned on {image['pruned_at'][:10]}"
+        screen.print(f"{image['endpoint']}  {where}{kept_out}", soft_wrap=True)
 
 
 def _wanted(

@@ -159,10 +159,14 @@ def _behaviours(
     database: Database, settings: Settings, name: str, pause_s: float | None, only: str | None
 ) -> list[Behaviour]:
     from arena.reports.families import behaviours_of_runs
+    from arena.store.images import pruned_images
     from harness.cli.firing import family
 
     found = [(run, rows) for run, rows in family(database, name) if only is None or run.id == only]
     with database.read() as connection:
+        pruned = sum(pruned_images(connection, run.id) for run, _ in found)
+        if pruned:
+            console.say(f"{pruned} images of these runs were pruned and are not compared")
         return behaviours_of_runs(connection, found, settings.images_dir, pause_s)
 
 

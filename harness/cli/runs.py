@@ -171,23 +171,29 @@ def _run_json(run: Run) -> dict[str, Any]:
 def _print_trial(database: Database, run_id: str, trial: int, *, as_json: bool) -> None:
     from arena.errors import ConfigError
     from arena.reports.export import json_records
+    from arena.store.pruning import calls_pruned_at
     from arena.store.queries import calls, outcomes
 
     with database.read() as connection:
         rows = outcomes(connection, run_id)
         rows = rows[rows["trial"] == trial]
         made = calls(connection, run_id, trial)
+        pruned = calls_pruned_at(connection, run_id)
     if rows.empty:
         raise ConfigError(f"run {run_id} has no attempt of trial {trial}; `arena runs show {run_id}` counts them")
     attempts, exchanges = json_records(rows), json_records(made)
     if as_json:
-        print_json({"attempts": attempts, "calls": exchanges})
+        pruned_at = None if pruned is None else pruned.isoformat()
+        print_json({"attempts": attempts, "calls": exchanges, "calls_pruned_at": pruned_at})
         return
     screen = out()
     for attempt in attempts:
         for name, value in attempt.items():
             if value is not None:
                 screen.print(f"{name:>28}  {value}")
+    if pruned is not None:
+        screen.print(f"the records of its calls were pruned on {pruned:%Y-%m-%d}")
+        return
     from harness.cli.trial_view import call_table
 
     screen.print(call_table(exchanges))

@@ -1,0 +1,162 @@
+"""`arena prune`: let go of old images and of the records of single calls; figures stay."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import console
+from harness.cli.console import Json, Yes, print_json, say
+
+if TYPE_CHECKING:
+    from arena.settings import Settings
+    from arena.store.engine import Database
+    from arena.store.pruning import SettledRun, StoredImage
+
+BYTES = {
+    "": 1,
+    "B": 1,
+    "KB": 1e3,
+    "MB": 1e6,
+    "GB": 1e9,
+    "TB": 1e12,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TIB": 2**40,
+}
+DAYS = {"d": 1, "w": 7, "y": 365}
+
+
+def prune(
+    *,
+    images_older_than: Annotated[
+        str | None, typer.Option("--images-older-than", metavar="AGE", help="Images last delivered that long ago: 90d.")
+    ] = None,
+    images_over: Annotated[
+        str | None,
+        typer.Option("--images-over", metavar="SIZE", help="The oldest, until the rest is that small: 50GB."),
+    ] = None,
+    calls_older_than: Annotated[
+        str | None,
+        typer.Option(
+            "--calls-older-than", metavar="AGE", help="Records of HTTP calls of runs that ended that long ago."
+        ),
+    ] = None,
+    voted_too: Annotated[
+        bool, typer.Option("--voted-too", help="Also images that standing votes were about, and gold pairs.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Delete old images and call records. Every figure stays, and pages say when something was pruned."""
+    from arena.errors import ConfigError
+    from arena.store import pruning
+    from arena.store.engine import open_database
+
+    if images_older_than is None and images_over is None and calls_older_than is None:
+        raise ConfigError("say what may go: --images-older-than 90d, --images-over 50GB or --calls-older-than 400d")
+    settings, now = console.settings(), datetime.now(UTC)
+    before = _before(images_older_than, "--images-older-than", now)
+    calls_before = _before(calls_older_than, "--calls-older-than", now)
+    most_bytes = None if images_over is None else _size_bytes(images_over)
+    database = open_database(settings)
+    images: list[StoredImage] = []
+    runs: list[SettledRun] = []
+    with database.read() as connection:
+        stored = pruning.stored_images(connection, now)
+        if before is not None or most_bytes is not None:
+            images = pruning.to_prune(stored, before=before, most_bytes=most_bytes, voted_too=voted_too)
+        if calls_before is not None:
+            runs = pruning.settled_runs(connection, calls_before)
+    lines = _sentences(stored, images, runs, most_bytes)
+    if as_json:
+        print_json(_as_json(stored, images, runs, dry_run=dry_run))
+    for line in lines:
+        (say if as_json else typer.echo)(line)
+    if dry_run or not (images or runs):
+        return
+    console.confirm("Delete them? What is deleted cannot be had again.", yes=yes)
+    _carry_out(database, settings, images, runs, now)
+
+
+def _carry_out(
+    database: Database, settings: Settings, images: list[StoredImage], runs: list[SettledRun], now: datetime
+) -> None:
+    from arena.store import pruning
+    from arena.store.blobs import BlobStore
+
+    blobs, renditions = BlobStore(settings.images_dir), BlobStore(settings.data_dir / "renditions")
+    with database.read() as connection:
+        hashes = [image.sha256 for image in images] + (pruning.left_over(connection, blobs) if images else [])
+    for start in range(0, len(hashes), pruning.AT_ONCE):
+        part = hashes[start : start + pruning.AT_ONCE]
+        with database.write() as connection:
+            pruning.mark_pruned(connection, part, datetime.now(UTC))
+        with database.write() as connection:
+            pruning.delete_pruned(connection, blobs, renditions, part, datetime.now(UTC))
+    for run in runs:
+        with database.write() as connection:
+            pruning.forget_calls(connection, run.id, now)
+    say("done; `arena db vacuum` gives the room of deleted rows back to the disk" if runs else "done")
+
+
+def _sentences(
+    stored: list[StoredImage], images: list[StoredImage], runs: list[SettledRun], most_bytes: int | None
+) -> list[str]:
+    here, gone = sum(i.size_bytes for i in stored), sum(i.size_bytes for i in images)
+    lines = [f"{len(images)} of {len(stored)} images, {_size(gone)} of {_size(here)}"]
+    kept = sum(1 for i in stored if i.needed and i not in set(images))
+    if kept:
+        lines.append(f"{kept} images stay because votes, open battles or gold pairs are about them (--voted-too)")
+    if most_bytes is not None and here - gone > most_bytes:
+        lines.append(f"{_size(here - gone)} stay, which is more than --images-over: the rest is needed")
+    lines.append(f"{sum(r.calls for r in runs)} call records of {len(runs)} runs")
+    return lines
+
+
+def _as_json(
+    stored: list[StoredImage], images: list[StoredImage], runs: list[SettledRun], *, dry_run: bool
+) -> dict[str, object]:
+    return {
+        "dry_run": dry_run,
+        "images": len(images),
+        "image_bytes": sum(i.size_bytes for i in images),
+        "images_stored": len(stored),
+        "image_bytes_stored": sum(i.size_bytes for i in stored),
+        "runs": [run.id for run in runs],
+        "calls": sum(run.calls for run in runs),
+    }
+
+
+def _before(text: str | None, option: str, now: datetime) -> datetime | None:
+    from arena.errors import ConfigError
+
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,5})\s*([dwy])", text.strip())
+    if match is None:
+        raise ConfigError(f"{option} {text!r} is no age; write days, weeks or years, as 90d, 12w or 2y")
+    return now - timedelta(days=int(match[1]) * DAYS[match[2]])
+
+
+def _size_bytes(text: str) -> int:
+    from arena.errors import ConfigError
+
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
+    if match is None or match[2].upper() not in BYTES:
+        raise ConfigError(f"--images-over {text!r} is no size; write it as 50GB or 800MB")
+    return round(float(match[1]) * BYTES[match[2].upper()])
+
+
+def _size(size_bytes: int) -> str:
+    value = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"

@@ -1,0 +1,100 @@
+"""A scheduler in a process of the command line: its signals, its files, and runs that nobody watches."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.console import say
+from harness.cli.run import innermost
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from arena.catalog import Catalog
+    from arena.domain.run import RunStatus
+    from arena.settings import Settings
+    from arena.store.engine import Database
+    from harness.runner import Runner
+    from harness.schedules.dispatcher import Dispatcher, Work
+    from harness.schedules.events import Event
+    from harness.schedules.files import Entry
+    from harness.schedules.service import Service
+
+
+def service(
+    database: Database, settings: Settings, catalog: Catalog, entries: Sequence[Entry], tell: Callable[[Event], None]
+) -> Service:
+    """The scheduler of this process."""
+    from harness.clock import SystemClock
+    from harness.schedules.dispatcher import Dispatcher
+    from harness.schedules.service import Service
+
+    async def fire(work: Work, on_start: Callable[[Runner], None]) -> RunStatus:
+        from harness.progress import Progress
+        from harness.session import execute
+
+        progress = Progress(s.trial.endpoint_id for s in work.session.trials)
+        return await execute(database, settings, work.session, progress, on_start=on_start)
+
+    dispatcher: Dispatcher = Dispatcher(database, settings, catalog, entries, os.environ, _once_waiting(tell))
+    return Service(dispatcher, fire, SystemClock(), tell)
+
+
+def _once_waiting(tell: Callable[[Event], None]) -> Callable[[Event], None]:
+    """That a slot waits is said once, not at every look."""
+    said: set[tuple[str | None, datetime | None]] = set()
+
+    def tell_once(event: Event) -> None:
+        if event.kind == "waits":
+            if (event.schedule, event.slot) in said:
+                return
+            said.add((event.schedule, event.slot))
+        tell(event)
+
+    return tell_once
+
+
+async def obeying_signals(scheduler: Service, work: Callable[[], Awaitable[None]]) -> None:
+    """Do some work of a scheduler; SIGINT and SIGTERM stop it in order."""
+    import anyio
+
+    async def obey() -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for _ in signals:
+                say("stopping: nothing further begins; waiting for what is in flight (again: lets go of it)")
+                scheduler.stop()
+
+    try:
+        async with anyio.create_task_group() as around:
+            around.start_soon(obey)
+            await work()
+            around.cancel_scope.cancel()
+    except ExceptionGroup as group:
+        raise innermost(group) from None
+
+
+def watch(catalog: Catalog, names: list[str]) -> Callable[[], Sequence[Entry] | None]:
+    """Reads the schedules again once a file of theirs is another one."""
+    from harness.schedules.files import read
+
+    def state() -> list[tuple[str, int, int]]:
+        found = []
+        for path in [p for paths in catalog.schedule_files() for p in paths] + [Path(name) for name in names]:
+            with suppress(OSError):  # gone just now
+                found.append((str(path), path.stat().st_mtime_ns, path.stat().st_size))
+        return found
+
+    known = [state()]
+
+    def changed() -> Sequence[Entry] | None:
+        if state() == known[0]:
+            return None
+        known[0] = state()
+        return read(catalog, names)
+
+    return changed
