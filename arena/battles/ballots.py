@@ -21,7 +21,7 @@ from arena.battles.pairing import Outlook, Pair, draw
 from arena.battles.pool import Pool
 from arena.domain.battle import Battle, Purpose, Verdict, Vote, VoterKind
 from arena.errors import BallotError
-from arena.store import battles, contenders, rulings
+from arena.store import battles, contenders, entries, rulings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,9 +78,9 @@ class Ballots:
             with self._database.write() as connection:
                 contenders.enroll(connection, new)
         with self._database.read() as connection:
-            cells, entries = contenders.entries(connection, simulated=simulated)
-        pool = Pool.of(cells, entries)
-        wanted = [k for k, c in cells.items() if mode in {None, c.mode} and category in {None, c.category}]
+            cells, images = entries.entries(connection, simulated=simulated)
+        pool = Pool.of(cells, images)
+        wanted = [c.key for c in cells if mode in {None, c.mode} and category in {None, c.category}]
         return pool if len(wanted) == len(cells) else pool.restricted(wanted)
 
     def open(
@@ -260,8 +260,7 @@ def _entries(
     """A cell, an image of either, and the sides, each by equal chances."""
     cell = pool.cell_keys[int(rng.choice(np.flatnonzero(meetings[:, pair.first, pair.second])))]
     sides = [pair.first, pair.second] if rng.random() < 0.5 else [pair.second, pair.first]
-    choices = [pool.fresh(cell, pool.contenders[i], seen) for i in sides]
-    left, right = (found[int(rng.integers(len(found)))] for found in choices)
+    left, right = (pool.pick(cell, pool.contenders[i], seen, rng) for i in sides)
     return pool.cells[cell], left, right, pair.rule, pair.propensity
 
 

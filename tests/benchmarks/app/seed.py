@@ -16,7 +16,6 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
@@ -32,8 +31,8 @@ from arena.settings import Settings
 from arena.store import mapping
 from arena.store.battles import FACTS, VERDICT_CODE, key_of
 from arena.store.blobs import BlobStore
-from arena.store.contenders import _cell_key
 from arena.store.engine import open_database
+from arena.store.entries import cell_key
 from arena.store.runs import PROMPT, RUN, RUN_ENDPOINT
 
 ENDPOINTS, PROMPTS, OUTCOMES_OF_A_RUN, VOTES_OF_A_VOTER = 20, 30, 25_000, 200
@@ -232,7 +231,10 @@ def _write_votes(
     gain = 1 / (1 + np.exp(-0.25 * (first[:, 1] - second[:, 1])))
     draw, tied = rng.random(count), rng.random(count)
     verdict = np.where(tied < 0.1, 2, np.where(tied < 0.15, 3, np.where(draw < gain, 0, 1)))
-    cells, people_keys = [_cell(p) for p in world.prompts], [key_of(n) for n in names]
+    cells, people_keys = (
+        [cell_key(p.id, p.sha256, (SIDE_PX, SIDE_PX), "None/None/None") for p in world.prompts],
+        [key_of(n) for n in names],
+    )
     prompt_keys = [key_of(f"{p.id}/{p.sha256}") for p in world.prompts]
     at = [_text(BEGAN + timedelta(seconds=int(s))) for s in np.sort(rng.integers(0, 30 * 86_400, count))]
     battles, rows = [], []
@@ -257,11 +259,6 @@ def _write_votes(
         " purpose, facts) VALUES (?,?,?,?,?,2500,'human','t2i',?,0,'rate',?)",
         rows,
     )
-
-
-def _cell(prompt: Prompt) -> str:
-    asked = SimpleNamespace(prompt_id=prompt.id, prompt_sha256=prompt.sha256, width_px=SIDE_PX, height_px=SIDE_PX)
-    return _cell_key(asked, "None/None/None")
 
 
 def _text(moment: datetime) -> str:
