@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib import util
@@ -25,10 +26,12 @@ def app(
     package = util.find_spec("dashboards")
     if package is None or package.origin is None:
         raise ConfigError("the dashboards are not installed beside this command; reinstall provider-arena")
-    script = Path(package.origin).parent / "app.py"
+    script = Path(package.origin).parent / "server.py"
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += ["--server.address", host, "--server.port", str(port), "--browser.gatherUsageStats", "false"]
     command += ["--server.headless", "true"] if headless else []
+    if os.name == "posix":  # whoever stops this process stops the app, and not only its parent
+        os.execv(sys.executable, command)  # noqa: S606 - our own script
     try:
         raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own script
     except KeyboardInterrupt:
