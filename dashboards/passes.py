@@ -28,9 +28,9 @@ def issue(signing_key: bytes) -> str:
     return f"{name}.{_signature(signing_key, name)}"
 
 
-def holder(signing_key: bytes, presented: str | None) -> str | None:
+def holder(signing_key: bytes, presented: str) -> str | None:
     """Whose pass this is; None for one that is missing, damaged, forged or of another installation."""
-    match = _SHAPE.fullmatch(presented or "")
+    match = _SHAPE.fullmatch(presented)
     if match is None or not hmac.compare_digest(_signature(signing_key, match[1]), match[2]):
         return None
     return match[1]

@@ -105,7 +105,7 @@ def _new_pass(scope: Scope) -> bytes | None:
         _LOG.exception("voters get no pass, and are new with every session")
         return None
     held = cookie_parser(headers.get(b"cookie", b"").decode("latin-1"))
-    if passes.holder(key, held.get(passes.COOKIE)) is not None:
+    if passes.holder(key, held.get(passes.COOKIE, "")) is not None:
         return None
     secure = "; Secure" if scope["scheme"] == "https" else ""
     path = str(scope.get("root_path") or "/")

@@ -52,7 +52,9 @@ class Joining:
 def voter() -> str:
     """The voter of this session, made known at the first pair. BallotError if too many join from one network."""
     if "voter" not in st.session_state:
-        name = _account() or passes.holder(_key(), st.context.cookies.get(passes.COOKIE)) or secrets.token_hex(16)
+        name = (
+            _account() or passes.holder(_key(), str(st.context.cookies.get(passes.COOKIE, ""))) or secrets.token_hex(16)
+        )
         with data.database().read() as connection:
             is_new = battles.voter_kind(connection, name) is None
         if is_new and not _joining(data.source()).allow(network(), time.monotonic()):

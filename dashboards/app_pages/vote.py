@@ -148,7 +148,9 @@ def buttons(token: str) -> None:
 
 def own_board(*, simulated: bool) -> None:
     """What this voter preferred so far, once there is something to say."""
-    st.button("Back to voting", on_click=look_at, args=("pair",), icon=":material/arrow_back:", type="tertiary")
+    st.button(
+        "Back to voting", key="back", on_click=look_at, args=("pair",), icon=":material/arrow_back:", type="tertiary"
+    )
     st.markdown("### Your own board")
     board = voting.own_board(simulated=simulated)
     if board.missing:
