@@ -17,7 +17,7 @@ from arena.battles.renditions import Gallery, common_length, salted
 from arena.battles.spoiling import spoilt
 from arena.catalog import Catalog
 from arena.domain.battle import Purpose
-from arena.errors import StoreError
+from arena.errors import ArenaError, StoreError
 from arena.reports.personal import personal
 from arena.settings import Settings
 from arena.store import battles
@@ -90,10 +90,10 @@ def load(*, simulated: bool, after: Showing | None = None) -> Showing | None:
         if ballot is None:
             return None
         battle = source.ballots.battle(ballot.token)
-        files = _files(battle)
+        prompt = _prompt(data.source(), ballot.cell.prompt_id, ballot.cell.prompt_sha256)
+        files = _files(battle) if _sources_are_here(prompt.sources) else None
         if files is None:
             continue
-        prompt = _prompt(data.source(), ballot.cell.prompt_id, ballot.cell.prompt_sha256)
         originals = frozenset(s for s in (battle.left.sha256, battle.right.sha256) if s)
         return Showing(
             ballot.token, image_name(battle, "pair"), prompt.text, *files, prompt.sources, originals, time.monotonic()
@@ -143,6 +143,16 @@ def renditions_dir(settings: Settings) -> Path:
 def source_image(name: str) -> bytes:
     """An input image of an edit."""
     return Catalog(Settings().config_dir).source_path(name).read_bytes()
+
+
+def _sources_are_here(names: tuple[str, ...]) -> bool:
+    """Whether every input image can be shown: an edit cannot be judged without what was edited."""
+    try:
+        for name in names:
+            source_image(name)
+    except (ArenaError, OSError):
+        return False
+    return True
 
 
 def _ballots() -> Ballots:

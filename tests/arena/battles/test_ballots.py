@@ -327,12 +327,11 @@ def test_fifty_voters_at_once_with_doubled_late_replayed_and_forged_votes(databa
 
 def test_the_next_pair_is_loaded_without_what_the_pair_on_the_screen_will_tell(ballots, database, watch):
     pool = ballots.pool(simulated=False)
-    for seed in range(12):
+    for seed in range(3):
         shown = opened(ballots, seed=seed)
-        told = frozenset(s for s in (ballots.battle(shown.token).left.sha256, ballots.battle(shown.token).right.sha256))
+        on_screen = ballots.battle(shown.token)
+        told = frozenset({on_screen.left.sha256, on_screen.right.sha256})
         following = ballots.open("ann", pool, shown=False, besides=told, seed=seed + 100)
-        if following is None:
-            break
         next_battle = ballots.battle(following.token)
         assert not told & {next_battle.left.sha256, next_battle.right.sha256}
         watch.ahead(seconds=3)
@@ -342,7 +341,7 @@ def test_the_next_pair_is_loaded_without_what_the_pair_on_the_screen_will_tell(b
         ballots.show(following.token, "ann")
         watch.ahead(seconds=3)
         assert ballots.cast(following.token, "ann", Verdict.RIGHT, LONG_ENOUGH).counted
-    assert len(vote_rows(database)) >= 6
+    assert len(vote_rows(database)) == 6
 
 
 def test_nobody_is_given_pairs_without_end(database, watch):
