@@ -55,7 +55,7 @@ def heard() -> Iterator[None]:
     try:
         yield
     except BallotError as error:
-        st.toast(fmt.capitalized(str(error)), icon=":material/info:")
+        st.session_state["note"] = fmt.capitalized(str(error))
     except ArenaError as error:
         st.session_state["trouble"] = fmt.capitalized(fmt.sentence(str(error)))
     except Exception:
@@ -102,9 +102,9 @@ def take_back() -> None:
     """Undo: the last vote no longer counts, if it is not too late; its pair is closed, as its names were told."""
     if voting.undo(st.session_state["last"].pair):
         st.session_state["last"] = None
-        st.toast("Taken back: that vote does not count.", icon=":material/undo:")
+        st.session_state["note"] = "Taken back: that vote does not count."
     else:
-        st.toast("Too late: this vote stands.", icon=":material/info:")
+        st.session_state["note"] = "Too late: this vote stands."
 
 
 def look_at(view: str) -> None:
@@ -180,6 +180,8 @@ def own_board(*, simulated: bool) -> None:
 @guarded()
 def turn(simulated: bool) -> None:
     """The pair, the buttons, and what became of the last one; or the voter's own board."""
+    if note := st.session_state.pop("note", None):
+        st.toast(note, icon=":material/info:")
     if trouble := st.session_state.pop("trouble", None):
         st.error(trouble, icon=":material/error:")
     if st.session_state.get("view") == "own":

@@ -47,6 +47,7 @@ class Session:
         self._address, self._client = address, client
         self._buttons: dict[str, str] = {}
         self._pair: dict | None = None
+        self._known: set[str] = set()
         self._component = ""
         self._fragment = ""
 
@@ -95,6 +96,7 @@ class Session:
             else:
                 state.json_trigger_value = widget[1]
             message.rerun_script.widget_states.widgets.append(state)
+            message.rerun_script.widget_states.widgets.append(WidgetState(id=self._component, json_value="{}"))
             message.rerun_script.fragment_id = self._fragment
         await socket.send(message.SerializeToString())
 
@@ -120,7 +122,6 @@ class Session:
             sent = json.loads(component.mixed.json or component.json)
             self._component, self._fragment = component.id, delta.fragment_id
             self._pair = {**sent["shown"], "next": sent["next"]}
-            self._known = getattr(self, "_known", set())
 
     async def _images(self, place: str) -> None:
         """Both images of a pair, unless they were fetched before."""
@@ -138,15 +139,15 @@ async def together(address: str, voters: int, votes: int) -> tuple[list[float], 
     waited_ms: list[float] = []
     failed: list[str] = []
 
-    async def one(client: httpx.AsyncClient) -> None:
+    async def one() -> None:
         await asyncio.sleep(random.uniform(0, LOOK_S[1]))
         try:
-            await Session(address, client).run(votes, waited_ms, failed)
-        except Exception as error:
+            async with httpx.AsyncClient(timeout=60) as client:
+                await Session(address, client).run(votes, waited_ms, failed)
+        except Exception as error:  # noqa: BLE001 - counted and reported, whatever it was
             failed.append(f"{type(error).__name__}: {error}")
 
-    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=120)) as client:
-        await asyncio.gather(*(one(client) for _ in range(voters)))
+    await asyncio.gather(*(one() for _ in range(voters)))
     return waited_ms, failed
 
 
@@ -175,10 +176,8 @@ def alone(address: str, votes: int) -> list[float]:
 def said(name: str, waited_ms: list[float]) -> None:
     """One line of figures, with what else the machine was doing."""
     p50, p95 = median(waited_ms), float(np.quantile(waited_ms, 0.95))
-    load = os.getloadavg()[0]
-    print(
-        f"{name}: p50 {p50:.0f} ms, p95 {p95:.0f} ms, worst {max(waited_ms):.0f} ms, n {len(waited_ms)}, load {load:.1f}"
-    )
+    figures = f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, worst {max(waited_ms):.0f} ms, n {len(waited_ms)}"
+    print(f"{name}: {figures}, load {os.getloadavg()[0]:.1f}")
 
 
 def main() -> None:
