@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from contextlib import asynccontextmanager
@@ -121,18 +122,20 @@ async def warmed(_app: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 def _warm() -> None:
-    from dashboards import data, supply
+    from dashboards import boards, charts, data, supply, tables, timeline  # noqa: F401 - what the pages will import
 
-    if not data.available():
-        return
     try:
-        for simulated in (False, True):
+        for simulated in (False, True) if data.available() else ():
             supplied = supply.supply(simulated=simulated)
             if supplied.pool().cell_keys:
                 supplied.outlook()
-                return
+                break
     except ArenaError:
         _LOG.exception("nothing could be read ahead; the pages say why")
+    # Streamlit collects garbage in full after every run of a page, with all threads waiting: over 100 ms with the
+    # modules of this app. What is here now stays until the end and need not be looked through each time.
+    gc.collect()
+    gc.freeze()
 
 
 def on_script_error(_error: Exception) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -33,6 +34,8 @@ class Database:
         # SQLite's readers see one state anyway; PostgreSQL's do from this level on.
         snapshot = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
         self._reader = engine.execution_options(**snapshot)
+        # SQLite has one writer, and who waits for it sleeps up to 100 ms at a time; threads of one process wake at once.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -43,7 +46,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction: committed when the block ends, rolled back when it raises."""
-        with translated(self.engine), self._writer.begin() as connection:
+        with translated(self.engine), self._turn, self._writer.begin() as connection:
             yield connection
 
     def close(self) -> None:
