@@ -34,7 +34,7 @@ class Database:
         # SQLite's readers see one state anyway; PostgreSQL's do from this level on.
         snapshot = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
         self._reader = engine.execution_options(**snapshot)
-        # SQLite has one writer, and who waits for it sleeps up to 100 ms at a time; threads of one process wake at once.
+        # SQLite has one writer, and who waits for it sleeps up to 100 ms at a time; who waits for a lock wakes at once.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager

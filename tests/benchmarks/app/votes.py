@@ -30,7 +30,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from tests.benchmarks.app.seed import seed
 
 LOOK_S = (1.0, 3.0)
-VOTERS, VOTES_EACH, VOTES_ALONE = 30, 12, 40
+VOTERS, VOTES_EACH, VOTES_ALONE = 30, 8, 30
 PAINTS = """
     window.paints = []; window.pressed = 0;
     new PerformanceObserver(list => { for (const e of list.getEntries()) window.paints.push(e.renderTime); })
