@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import subprocess
 import sys
 from importlib import util
@@ -30,9 +30,12 @@ def app(
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += ["--server.address", host, "--server.port", str(port), "--browser.gatherUsageStats", "false"]
     command += ["--server.headless", "true"] if headless else []
-    if os.name == "posix":  # whoever stops this process stops the app, and not only its parent
-        os.execv(sys.executable, command)  # noqa: S606 - our own script
+    process = subprocess.Popen(command)  # noqa: S603 - our own script
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # whoever stops this process stops the app
     try:
-        raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own script
+        code = process.wait()
+        raise typer.Exit(code if code >= 0 else 128 - code)
     except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
         raise typer.Exit(0) from None
