@@ -7,6 +7,7 @@ ArenaError                 one sentence: what to change and where
 ├── BudgetError            the budget does not pay for a single call                           exit 2
 ├── StoreError             the database or the image directory cannot be used                  exit 2
 ├── BallotError            a vote that cannot be counted                                       shown to the voter
+│   └── TooEarlyError      nobody can have looked yet; the pair stays                          shown to the voter
 └── RunBusyError           another process holds the run                                       exit 2
 """
 
@@ -49,6 +50,10 @@ class StoreError(ArenaError):
 
 class BallotError(ArenaError):
     """A vote that is too early, too late, not the voter's own, or one too many."""
+
+
+class TooEarlyError(BallotError):
+    """A vote before anybody can have looked at both images; the pair stays open."""
 
 
 class RunBusyError(ArenaError):

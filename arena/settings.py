@@ -17,8 +17,10 @@ class Settings(BaseSettings):
 
     `ARENA_CONFIG_DIR` adds a directory with one's own `endpoints.toml`, `prices.toml`, prompt sets and plans. Of the
     pairs that are voted on, `ARENA_VOTE_GOLD_SHARE` have a known answer and `ARENA_VOTE_REPEAT_SHARE` come a second
-    time; `ARENA_VOTES_PER_VOTER_AND_DAY` and `ARENA_VOTES_PER_NETWORK_AND_DAY` cap votes. The app's playground is off
-    unless `ARENA_PLAYGROUND_USD_PER_DAY` says what it may spend on a day (UTC); with 0 it fires simulated ones only.
+    time; `ARENA_VOTES_PER_VOTER_AND_DAY` and `ARENA_VOTES_PER_NETWORK_AND_DAY` cap votes,
+    `ARENA_NEW_VOTERS_PER_NETWORK_AND_HOUR` caps how many voters join. With `ARENA_REQUIRE_LOGIN=1` only who has logged
+    in may vote. The app's playground is off unless `ARENA_PLAYGROUND_USD_PER_DAY` says what it may spend on a day
+    (UTC); with 0 it fires simulated ones only.
     """
 
     model_config = SettingsConfigDict(env_prefix="ARENA_", extra="ignore")
@@ -32,6 +34,8 @@ class Settings(BaseSettings):
     votes_per_voter_and_day: int = Field(default=500, ge=1)
     votes_per_network_and_day: int = Field(default=2000, ge=1)
     playground_usd_per_day: Decimal | None = Field(default=None, ge=0, le=10_000)
+    new_voters_per_network_and_hour: int = Field(default=100, ge=1)
+    require_login: bool = False
 
     @property
     def url(self) -> str:

@@ -1,60 +1,62 @@
-"""What the Vote page does: whose turn it is, which pair, which bytes, and what comes after the vote.
+"""What the Vote page does: which pair, which bytes, and what comes after the vote.
 
-Everything that a browser gets before the vote goes through `Showing`: the prompt and two files of one size that mean
-nothing. Names, prices and times are read only after the vote was stored.
+Everything that a browser gets before the vote goes through `Showing`: the prompt, its input images, and two files of
+one size that mean nothing. Names, prices and times are read only after the vote was stored.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import ipaddress
-import secrets
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
-from arena.battles.ballots import Ballots, Receipt
-from arena.battles.house import House
-from arena.battles.pairing import Outlook
+from arena.battles.ballots import image_name
 from arena.battles.renditions import Gallery, common_length, salted
-from arena.battles.screening import Screen
 from arena.battles.spoiling import spoilt
+from arena.catalog import Catalog
 from arena.domain.battle import Purpose
-from arena.errors import StoreError
-from arena.reports.leaderboard import Board, errors_in_logits, leaderboard
+from arena.errors import ArenaError, StoreError
+from arena.reports.personal import personal
 from arena.settings import Settings
-from arena.store import battles, contenders
+from arena.store import battles
 from arena.store.blobs import BlobStore
 from dashboards import data
+from dashboards.supply import supply
+from dashboards.voters import network, voter
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from arena.battles.pool import Pool
+    from arena.battles.ballots import Ballots, Receipt
     from arena.domain.battle import Battle, Verdict
-    from arena.reports.leaderboard import Leaderboard
+    from arena.reports.personal import Personal
 
-POOL_S, OUTLOOK_S = 30, 20
-SCREENED_AT_ONCE = 24
-"""New images that are looked at whenever the pool is read anew; `arena images screen` takes them all."""
 MOST_UNFIT = 20
 """Pairs that are passed over, one after the other, because an image shows nothing."""
+LOADED_FOR_S = 600.0
+"""A pair that was loaded longer ago is let go of: its ballot would expire under the voter's eyes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Showing:
-    """A pair on the screen, and the moment from which it could be seen."""
+    """A pair for the screen. `name` says nothing; `seen_s` is when the browser had painted it (monotonic)."""
 
     token: str = field(repr=False)
+    name: str
     prompt: str
     left: bytes = field(repr=False)
     right: bytes = field(repr=False)
     sources: tuple[str, ...]
-    since_s: float
+    originals: frozenset[str] = field(repr=False)
+    loaded_s: float
+    seen_s: float | None = None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether there is time left to look at it and vote."""
+        return time.monotonic() - self.loaded_s < LOADED_FOR_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,50 +70,59 @@ class Revealed:
 
 def simulated_only() -> bool:
     """Whether only simulated images can meet yet."""
-    return not len(pool(simulated=False).cell_keys)
+    return not has_pairs(simulated=False)
 
 
-def pool(*, simulated: bool) -> Pool:
-    """What can be drawn, at most half a minute old."""
-    return _pool(data.source(), simulated, int(time.time() / POOL_S))
+def has_pairs(*, simulated: bool) -> bool:
+    """Whether any two images can meet."""
+    return bool(supply(simulated=simulated).pool().cell_keys)
 
 
-def voter() -> str:
-    """A pseudonym that stays with a browser session, or with an account where there is one; registered."""
-    if "voter" not in st.session_state:
-        known = st.user.get("sub") if getattr(st.user, "is_logged_in", False) else None
-        name = hashlib.sha256(f"account/{known}".encode()).hexdigest()[:32] if known else secrets.token_hex(16)
-        _ballots(data.source()).register(name)
-        st.session_state["voter"] = name
-    return str(st.session_state["voter"])
+def load(*, simulated: bool, after: Showing | None = None) -> Showing | None:
+    """The next pair for this voter, stored and ready to be shown; None when nothing is left.
 
-
-def draw(*, simulated: bool) -> Showing | None:
-    """The next pair for this voter, stored and on the screen from now on; None when nothing is left to be shown."""
-    ballots, available = _ballots(data.source()), pool(simulated=simulated)
+    `after` is the pair that is being looked at: its images are told by the time the next one is shown.
+    """
+    source = supply(simulated=simulated)
+    besides = frozenset() if after is None else after.originals
     for _ in range(MOST_UNFIT):
-        known = _outlook(data.source(), simulated, int(time.time() / OUTLOOK_S))
-        ballot = ballots.open(voter(), available, known, shown=False)
+        ballot = source.ballots.open(voter(), source.pool(), source.outlook(), shown=False, besides=besides)
         if ballot is None:
             return None
-        files = _files(ballots.battle(ballot.token))
+        battle = source.ballots.battle(ballot.token)
+        prompt = _prompt(data.source(), ballot.cell.prompt_id, ballot.cell.prompt_sha256)
+        files = _files(battle) if _sources_are_here(prompt.sources) else None
         if files is None:
             continue
-        ballots.show(ballot.token, voter())
-        prompt = _prompt(data.source(), ballot.cell.prompt_id, ballot.cell.prompt_sha256)
-        return Showing(ballot.token, prompt.text, *files, prompt.sources, since_s=time.monotonic())
+        originals = frozenset(s for s in (battle.left.sha256, battle.right.sha256) if s)
+        return Showing(
+            ballot.token, image_name(battle, "pair"), prompt.text, *files, prompt.sources, originals, time.monotonic()
+        )
     return None
+
+
+def painted(showing: Showing) -> None:
+    """Both images are on the voter's screen: the least dwell counts from here."""
+    if showing.seen_s is None:
+        _ballots().show(showing.token, voter())
+        showing.seen_s = time.monotonic()
 
 
 def cast(showing: Showing, verdict: Verdict) -> Receipt:
     """Store a vote; BallotError, in a sentence for the voter, if it cannot be counted."""
-    dwell_ms = int((time.monotonic() - showing.since_s) * 1000)
-    return _ballots(data.source()).cast(showing.token, voter(), verdict, dwell_ms, _network())
+    dwell_ms = 0 if showing.seen_s is None else int((time.monotonic() - showing.seen_s) * 1000)
+    return _ballots().cast(showing.token, voter(), verdict, dwell_ms, network())
 
 
 def undo(showing: Showing) -> bool:
     """Take one's last vote back."""
-    return _ballots(data.source()).undo(showing.token, voter())
+    return _ballots().undo(showing.token, voter())
+
+
+def own_board(*, simulated: bool) -> Personal:
+    """What this voter preferred so far."""
+    with data.database().read() as connection:
+        return personal(connection, voter(), simulated=simulated)
 
 
 def revealed(receipt: Receipt) -> tuple[Revealed, Revealed]:
@@ -121,6 +132,31 @@ def revealed(receipt: Receipt) -> tuple[Revealed, Revealed]:
         told = [(c.endpoint_id, *battles.cost_and_time(connection, e.attempt_id)) for c, e in sides]
     left, right = (Revealed(*values) for values in told)
     return left, right
+
+
+def renditions_dir(settings: Settings) -> Path:
+    """Where the blind renditions are; they can be made again at any time."""
+    return settings.data_dir / "renditions"
+
+
+@st.cache_resource(ttl=600, max_entries=50, show_spinner=False)
+def source_image(name: str) -> bytes:
+    """An input image of an edit."""
+    return Catalog(Settings().config_dir).source_path(name).read_bytes()
+
+
+def _sources_are_here(names: tuple[str, ...]) -> bool:
+    """Whether every input image can be shown: an edit cannot be judged without what was edited."""
+    try:
+        for name in names:
+            source_image(name)
+    except (ArenaError, OSError):
+        return False
+    return True
+
+
+def _ballots() -> Ballots:
+    return supply(simulated=False).ballots
 
 
 def _files(battle: Battle) -> tuple[bytes, bytes] | None:
@@ -143,64 +179,6 @@ def _files(battle: Battle) -> tuple[bytes, bytes] | None:
         return None
     length = common_length(left, right)
     return salted(left, battle.salt, "left", length), salted(right, battle.salt, "right", length)
-
-
-def renditions_dir(settings: Settings) -> Path:
-    """Where the blind renditions are; they can be made again at any time."""
-    return settings.data_dir / "renditions"
-
-
-def _network() -> str | None:
-    """A salted hash of the voter's network prefix (/24, /48), never the address; None where it is not known."""
-    try:
-        address = ipaddress.ip_address(st.context.ip_address or "")
-    except ValueError:
-        return None
-    prefix = ipaddress.ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False)
-    return hmac.new(_network_key(data.source()), str(prefix).encode(), "sha256").hexdigest()[:32]
-
-
-@st.cache_resource(max_entries=1, show_spinner=False)
-def _network_key(source: str) -> bytes:
-    """The key of those hashes; kept beside the database so that a cap outlives a restart, and readable by its owner."""
-    path = Settings().data_dir / "network.key"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(32))
-    return path.read_bytes()
-
-
-@st.cache_resource(max_entries=1, show_spinner=False)
-def _ballots(source: str) -> Ballots:
-    return Ballots(data.database(), House.of(Settings()))
-
-
-@st.cache_resource(ttl=2 * POOL_S, max_entries=4, show_spinner=False)
-def _pool(source: str, simulated: bool, moment: int) -> Pool:
-    Screen(data.database(), BlobStore(Settings().images_dir)).run(SCREENED_AT_ONCE)
-    return _ballots(source).pool(simulated=simulated)
-
-
-@st.cache_resource(ttl=2 * OUTLOOK_S, max_entries=4, show_spinner=False)
-def _outlook(source: str, simulated: bool, moment: int) -> Outlook:
-    """What is known of the pool's contenders, in its order."""
-    available = pool(simulated=simulated)
-    with data.database().read() as connection:
-        board = leaderboard(connection, Board(simulated=simulated))
-        names = {c.id: c.endpoint_id for c in contenders.contenders(connection)}
-    return outlook_of(board, [names[i] for i in available.contenders])
-
-
-def outlook_of(board: Leaderboard, names: list[str]) -> Outlook:
-    """A board's skills and errors in another order of its entrants."""
-    found = Outlook.blank(len(names))
-    place = {name: i for i, name in enumerate(board.columns.contenders)}
-    here = [i for i, name in enumerate(names) if name in place]
-    there = [place[names[i]] for i in here]
-    found.votes[here], found.theta[here] = board.columns.played()[there], board.fitted.theta[there]
-    found.errors[np.ix_(here, here)] = errors_in_logits(board)[np.ix_(there, there)]
-    return found
 
 
 @st.cache_data(ttl=600, max_entries=500, show_spinner=False)

@@ -20,8 +20,8 @@ from arena.battles.house import House as House
 from arena.battles.pairing import Outlook, Pair, draw
 from arena.battles.pool import Pool
 from arena.domain.battle import Battle, Purpose, Verdict, Vote, VoterKind
-from arena.errors import BallotError
-from arena.store import battles, contenders, rulings
+from arena.errors import BallotError, TooEarlyError
+from arena.store import battles, contenders, entries, rulings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,9 +78,9 @@ class Ballots:
             with self._database.write() as connection:
                 contenders.enroll(connection, new)
         with self._database.read() as connection:
-            cells, entries = contenders.entries(connection, simulated=simulated)
-        pool = Pool.of(cells, entries)
-        wanted = [k for k, c in cells.items() if mode in {None, c.mode} and category in {None, c.category}]
+            cells, images = entries.entries(connection, simulated=simulated)
+        pool = Pool.of(cells, images)
+        wanted = [c.key for c in cells if mode in {None, c.mode} and category in {None, c.category}]
         return pool if len(wanted) == len(cells) else pool.restricted(wanted)
 
     def open(
@@ -90,18 +90,20 @@ class Ballots:
         outlook: Outlook | None = None,
         *,
         shown: bool = True,
+        besides: frozenset[str] = frozenset(),
         seed: int | None = None,
     ) -> Ballot | None:
         """Draw a pair for a voter and store it; None when nothing is left that this voter may see.
 
         `outlook` is in the order of `pool.contenders`. With `shown` False the pair is only being loaded, and `show`
-        says when it appears. A seed makes the draw repeatable.
+        says when it appears. `besides` are images that this voter is about to be told the makers of. A seed makes the
+        draw repeatable. BallotError once the voter has been given more pairs today than anybody looks at.
         """
         rng = np.random.default_rng(seed)
         if outlook is not None and len(outlook.votes) != len(pool.contenders):
             outlook = None  # of another pool: somebody has joined meanwhile
         for _ in range(MOST_DRAWS):
-            battle = self._drawn(voter_id, pool, outlook or Outlook.blank(len(pool.contenders)), rng)
+            battle = self._drawn(voter_id, pool, outlook or Outlook.blank(len(pool.contenders)), besides, rng)
             if battle is None:
                 return None
             if shown:
@@ -116,12 +118,18 @@ class Ballots:
             return Ballot(token, battle.cell, *names, battle.expires_at)
         raise BallotError("other windows of yours have taken every pair that was drawn; go on there, or try again")
 
-    def _drawn(self, voter_id: str, pool: Pool, outlook: Outlook, rng: np.random.Generator) -> Battle | None:
+    def _drawn(
+        self, voter_id: str, pool: Pool, outlook: Outlook, besides: frozenset[str], rng: np.random.Generator
+    ) -> Battle | None:
         """A pair for this voter that is not stored yet; None when nothing is left."""
+        most = self.house.pairs_per_voter_and_day
         with self._database.read() as connection:
             if battles.voter_kind(connection, voter_id) is None:
                 raise BallotError("this voter is not known; reload the page")
-            seen = battles.seen(connection, voter_id, self._now())
+            day = self._now() - timedelta(days=1)
+            if most is not None and battles.battles_since(connection, day, voter_id) >= most:
+                raise BallotError("you have been given more pairs today than anybody looks at; come back tomorrow")
+            seen = battles.seen(connection, voter_id, self._now()).told(besides)
         purpose = check_pairs.purpose(self.house, rng)
         checking = None if purpose is Purpose.RATE else self._checking(purpose, voter_id, pool, seen, rng)
         if checking is not None:
@@ -238,7 +246,7 @@ class Ballots:
         if now > battle.expires_at:
             raise BallotError("this ballot has expired; the next pair is a new one")
         if min(dwell_ms, _open_ms(battle, now)) < self.house.least_dwell_ms:
-            raise BallotError(f"look at both images for at least {self.house.least_dwell_ms} ms before voting")
+            raise TooEarlyError(f"look at both images for at least {self.house.least_dwell_ms} ms before voting")
         day = now - timedelta(days=1)
         most = self.house.votes_per_voter_and_day
         if most is not None and battles.votes_since(connection, day, voter_id=battle.voter_id) >= most:
@@ -260,8 +268,7 @@ def _entries(
     """A cell, an image of either, and the sides, each by equal chances."""
     cell = pool.cell_keys[int(rng.choice(np.flatnonzero(meetings[:, pair.first, pair.second])))]
     sides = [pair.first, pair.second] if rng.random() < 0.5 else [pair.second, pair.first]
-    choices = [pool.fresh(cell, pool.contenders[i], seen) for i in sides]
-    left, right = (found[int(rng.integers(len(found)))] for found in choices)
+    left, right = (pool.pick(cell, pool.contenders[i], seen, rng) for i in sides)
     return pool.cells[cell], left, right, pair.rule, pair.propensity
 
 

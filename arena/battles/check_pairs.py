@@ -43,7 +43,7 @@ def repeat(connection: Connection, voter_id: str, pool: Pool, house: House, rng:
     candidates = [
         b
         for b in checks.repeatable(connection, voter_id, house.repeat_after)
-        if b.cell.key in pool.cells and all(e.sha256 in pool.places for e in (b.left, b.right))
+        if b.cell.key in pool.cells and pool.holds(b.left.sha256) and pool.holds(b.right.sha256)
     ]
     if not candidates:
         return None
@@ -69,33 +69,23 @@ def _declared(connection: Connection, pool: Pool, seen: Seen, rng: np.random.Gen
             continue
         met = [
             (a, b)
-            for a in _entries(pool, pair.better_sha256)
-            for b in _entries(pool, pair.worse_sha256)
+            for a in pool.named(pair.better_sha256)
+            for b in pool.named(pair.worse_sha256)
             if a.cell == b.cell and (a.cell, *sorted((a.contender, b.contender))) not in seen.pairs
         ]
         possible += [m for m in met if m[0].contender != m[1].contender][:1]
     return _sided(pool, possible[int(rng.integers(len(possible)))], len(possible), rng) if possible else None
 
 
-def _entries(pool: Pool, sha256: str) -> list[Entry]:
-    return [e for where in pool.places.get(sha256, ()) for e in pool.entries[where] if e.sha256 == sha256]
-
-
 def _spoilt(spoilt: int, pool: Pool, seen: Seen, rng: np.random.Generator) -> Drawn | None:
     """An image whose maker was not told, beside a spoilt rendition of itself, which is made when it is shown."""
     shown = {cell for cell, low, high in seen.pairs if spoilt in {low, high}}
-    possible = [
-        entry
-        for cell in pool.cell_keys
-        if cell not in shown
-        for contender in pool.contenders
-        for entry in pool.fresh(cell, contender, seen)
-    ]
-    if not possible:
+    drawn = pool.pick_any(seen, shown, rng)
+    if drawn is None:
         return None
-    better = possible[int(rng.integers(len(possible)))]
+    better, possible = drawn
     worse = Entry(contender=spoilt, attempt_id=None, position=None, sha256=None, cell=better.cell)
-    return _sided(pool, (better, worse), len(possible), rng)
+    return _sided(pool, (better, worse), possible, rng)
 
 
 def _sided(pool: Pool, pair: Sequence[Entry], possible: int, rng: np.random.Generator) -> Drawn:

@@ -253,6 +253,12 @@ def votes_since(
     return int(connection.execute(query).scalar_one())
 
 
+def battles_since(connection: Connection, since: datetime, voter_id: str) -> int:
+    """How many pairs a voter was given since an instant."""
+    query = sa.select(sa.func.count(BATTLE.c.id)).where(BATTLE.c.voter_id == voter_id, BATTLE.c.created_at >= since)
+    return int(connection.execute(query).scalar_one())
+
+
 def cost_and_time(connection: Connection, attempt_id: int | None) -> tuple[float | None, float | None]:
     """What an attempt cost in dollars and how long it took in milliseconds, as far as that is known."""
     columns = (ATTEMPT.c.cost_nano_usd, ATTEMPT.c.last_image_byte_ns)
@@ -284,6 +290,10 @@ class Seen:
 
     pairs: frozenset[tuple[str, int, int]]
     revealed: frozenset[str]
+
+    def told(self, more: frozenset[str]) -> Seen:
+        """The same after the makers of more images were revealed."""
+        return Seen(self.pairs, self.revealed | more) if more else self
 
 
 def seen(connection: Connection, voter_id: str, now: datetime | None = None) -> Seen:

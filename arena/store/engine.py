@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -36,6 +37,8 @@ class Database:
         # SQLite's readers see one state anyway; PostgreSQL's do from this level on.
         snapshot = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
         self._reader = engine.execution_options(**snapshot)
+        # SQLite has one writer, and who waits for it sleeps up to 100 ms at a time; who waits for a lock wakes at once.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -46,7 +49,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction: committed when the block ends, rolled back when it raises."""
-        with translated(self.engine), self._writer.begin() as connection:
+        with translated(self.engine), self._turn, self._writer.begin() as connection:
             yield connection
 
     def close(self) -> None:

@@ -196,7 +196,7 @@ class ArtifactRow(SQLModel, table=True):
     width_px: int
     height_px: int
     size_bytes: int = Field(sa_type=BigInteger)
-    pruned_at: datetime | None = None
+    pruned_at: datetime | None = Field(default=None, index=True)
 
 
 class ImageRow(SQLModel, table=True):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from arena.domain.battle import Purpose, Verdict, VoterKind
-from arena.store.battles import BATTLE, FETCHED_ROWS, VOTE, VOTER, key_of
+from arena.store.battles import BATTLE, CONTENDER, FETCHED_ROWS, VOTE, VOTER, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -162,6 +162,30 @@ def shared_verdicts(connection: Connection, *, simulated: bool) -> dict[str, lis
             mine = judges.setdefault(row.label or row.voter_id, {})
             mine[pair] = mine.get(pair, 0) + net
     return {name: [(people[p], net) for p, net in mine.items() if p in people] for name, mine in judges.items()}
+
+
+def own_votes(connection: Connection, voter_id: str, *, simulated: bool) -> list[tuple[str, str, Verdict]]:
+    """The votes of one voter as left and right endpoint and verdict, in the order in which they were cast.
+
+    Those that are set apart are among them: they are the voter's own all the same.
+    """
+    left, right = CONTENDER.alias(), CONTENDER.alias()
+    query = (
+        sa.select(left.c.endpoint_id, right.c.endpoint_id, VOTE.c.verdict)
+        .select_from(VOTE)
+        .join(BATTLE, BATTLE.c.id == VOTE.c.battle_id)
+        .join(left, left.c.id == BATTLE.c.left_contender)
+        .join(right, right.c.id == BATTLE.c.right_contender)
+        .where(
+            VOTE.c.voter_id == voter_id,
+            VOTE.c.simulated == simulated,
+            VOTE.c.undone_at.is_(None),
+            VOTE.c.verdict != Verdict.SKIP,
+            VOTE.c.purpose == Purpose.RATE,
+        )
+        .order_by(VOTE.c.id)
+    )
+    return [(a, b, Verdict(verdict)) for a, b, verdict in connection.execute(query)]
 
 
 def voters_by_key(connection: Connection) -> dict[int, str]:

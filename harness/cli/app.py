@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from importlib import util
@@ -25,11 +26,16 @@ def app(
     package = util.find_spec("dashboards")
     if package is None or package.origin is None:
         raise ConfigError("the dashboards are not installed beside this command; reinstall provider-arena")
-    script = Path(package.origin).parent / "app.py"
+    script = Path(package.origin).parent / "server.py"
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += ["--server.address", host, "--server.port", str(port), "--browser.gatherUsageStats", "false"]
     command += ["--server.headless", "true"] if headless else []
+    process = subprocess.Popen(command)  # noqa: S603 - our own script
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # whoever stops this process stops the app
     try:
-        raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own script
+        code = process.wait()
+        raise typer.Exit(code if code >= 0 else 128 - code)
     except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
         raise typer.Exit(0) from None

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from arena.battles.ballots import Ballots, House, image_name
 from arena.domain.battle import Verdict, VoterKind
 from arena.domain.request import Mode
-from arena.errors import BallotError
+from arena.errors import BallotError, TooEarlyError
 from arena.reports.judges import agreement
 from arena.store.battles import BATTLE, FACTS, VOTE
 from arena.store.vote_facts import facts, quarantine
@@ -323,3 +323,35 @@ def test_fifty_voters_at_once_with_doubled_late_replayed_and_forged_votes(databa
     assert len(expected) == 200
     assert len({r["battle_id"] for r in rows}) == 200
     assert refused["this ballot does not exist"] == 400
+
+
+def test_the_next_pair_is_loaded_without_what_the_pair_on_the_screen_will_tell(ballots, database, watch):
+    pool = ballots.pool(simulated=False)
+    for seed in range(3):
+        shown = opened(ballots, seed=seed)
+        on_screen = ballots.battle(shown.token)
+        told = frozenset({on_screen.left.sha256, on_screen.right.sha256})
+        following = ballots.open("ann", pool, shown=False, besides=told, seed=seed + 100)
+        next_battle = ballots.battle(following.token)
+        assert not told & {next_battle.left.sha256, next_battle.right.sha256}
+        watch.ahead(seconds=3)
+        assert ballots.cast(shown.token, "ann", Verdict.LEFT, LONG_ENOUGH).counted
+        with pytest.raises(TooEarlyError):
+            ballots.cast(following.token, "ann", Verdict.LEFT, LONG_ENOUGH)
+        ballots.show(following.token, "ann")
+        watch.ahead(seconds=3)
+        assert ballots.cast(following.token, "ann", Verdict.RIGHT, LONG_ENOUGH).counted
+    assert len(vote_rows(database)) == 6
+
+
+def test_nobody_is_given_pairs_without_end(database, watch):
+    ballots = Ballots(database, House(pairs_per_voter_and_day=3), now=watch)
+    for voter in ("ann", "bob"):
+        ballots.register(voter)
+    for _ in range(3):
+        assert opened(ballots) is not None
+    with pytest.raises(BallotError, match="come back tomorrow"):
+        opened(ballots)
+    assert opened(ballots, "bob") is not None
+    watch.ahead(days=1, seconds=1)
+    assert opened(ballots) is not None

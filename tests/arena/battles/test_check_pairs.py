@@ -13,7 +13,7 @@ from arena.domain.check import Ruler, Ruling, Standing
 from arena.errors import ConfigError
 from arena.settings import Settings
 from arena.store import checks, rulings
-from arena.store.battles import BATTLE, FACTS, VOTE
+from arena.store.battles import BATTLE, FACTS, VOTE, Seen
 from arena.store.checks import Answers
 from arena.store.contenders import DEGRADED, contenders
 from arena.store.vote_facts import facts
@@ -158,12 +158,12 @@ def test_a_declared_pair_is_shown_first_and_withdrawn_ones_do_not_count(large, w
     ballots = Ballots(large, now=watch)
     pool = ballots.pool(simulated=False)
     cell = pool.cell_keys[0]
-    better, worse, same = (
-        pool.entries[cell, pool.contenders[0]][0].sha256,
-        pool.entries[cell, pool.contenders[1]][0].sha256,
-        pool.entries[pool.cell_keys[1], pool.contenders[0]][0].sha256,
+    nothing, rng = Seen(frozenset(), frozenset()), np.random.default_rng(1)
+    better, worse, same, other = (
+        pool.pick(key, contender, nothing, rng).sha256
+        for key in (cell, pool.cell_keys[1])
+        for contender in pool.contenders[:2]
     )
-    other = pool.entries[pool.cell_keys[1], pool.contenders[1]][0].sha256
     with large.write() as connection:
         pair = checks.declare_gold(connection, better, worse, "five fingers against seven", watch())
         for a, b, sentence in ((better, "0" * 64, "no image"), (better, other, "one prompt"), (better, same, "two"),

@@ -11,7 +11,8 @@ from PIL import Image, PngImagePlugin
 
 from arena.battles.renditions import BOX_PX, SIZE_STEP_BYTES, Gallery, common_length, render, salted, unfit
 from arena.store.blobs import BlobStore
-from arena.store.contenders import enroll, entries, newcomers
+from arena.store.contenders import enroll, newcomers
+from arena.store.entries import edition, entries
 
 CANARY = b"ProviderX-canary"
 
@@ -111,10 +112,13 @@ def test_a_rendition_is_made_once_and_a_blank_image_leaves_the_pool(database, se
     gallery = Gallery(database, originals, renditions)
     with database.write() as connection:
         enroll(connection, newcomers(connection, datetime.now(UTC)))
-        _, before = entries(connection, simulated=False)
-    kept_out = gallery.prepare([before[0].sha256])  # the images of this database are of one colour
-    assert kept_out == {before[0].sha256: "blank: the same colour all over"}
+        before, edition_before = set(entries(connection, simulated=False)[1].sha256.astype(str)), edition(connection)
+        assert edition(connection) == edition_before
+    sha256 = min(before)
+    kept_out = gallery.prepare([sha256])  # the images of this database are of one colour
+    assert kept_out == {sha256: "blank: the same colour all over"}
     with database.read() as connection:
-        _, after = entries(connection, simulated=False)
-    assert {e.sha256 for e in before} - {e.sha256 for e in after} == {before[0].sha256}
-    assert gallery.shown(before[0].sha256) is None
+        after, edition_after = set(entries(connection, simulated=False)[1].sha256.astype(str)), edition(connection)
+    assert before - after == {sha256}
+    assert edition_after != edition_before, "whoever holds the old pool learns that it is old"
+    assert gallery.shown(sha256) is None

@@ -73,6 +73,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_slot_execution_ended_at"), "slot_execution", ["ended_at"])
     # When the bytes of an image were deleted on purpose; and up to when a run's calls were.
     op.add_column("artifact", sa.Column("pruned_at", MOMENT, nullable=True))
+    op.create_index(op.f("ix_artifact_pruned_at"), "artifact", ["pruned_at"])
     op.add_column("run", sa.Column("calls_pruned_at", MOMENT, nullable=True))
 
 
