@@ -74,7 +74,7 @@ def instruments(connection: Connection) -> dict[int, Instrument]:
 
 
 def scored(connection: Connection, run_id: str, instrument_id: int) -> set[tuple[str, str, str, str]]:
-    """What an instrument has scored already of a run's prompts: image, prompt id, prompt hash, what it was held against."""
+    """What an instrument has scored of a run's prompts: image, prompt id and hash, what it was held against."""
     prompts = sa.select(TRIAL.c.prompt_id, TRIAL.c.prompt_sha256).where(TRIAL.c.run_id == run_id).distinct().subquery()
     same = (prompts.c.prompt_id == SCORE.c.prompt_id) & (prompts.c.prompt_sha256 == SCORE.c.prompt_sha256)
     query = (
@@ -113,7 +113,7 @@ DELIVERED_COLUMNS = (
 
 
 def delivered_scores(connection: Connection, run_id: str) -> pd.DataFrame:
-    """One row a delivered image and instrument, columns DELIVERED_COLUMNS; `detail` is what the metric noted, as a dict.
+    """One row a delivered image and instrument, columns DELIVERED_COLUMNS; `detail` is a dict.
 
     Where an image was held against something else since, the newest score counts.
     """

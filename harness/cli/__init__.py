@@ -33,6 +33,8 @@ from harness.cli import (
     providers,
     run,
     runs,
+    same_weights,
+    score,
     sim,
     votes,
 )
@@ -56,8 +58,9 @@ for command in (arena_boards.leaderboard, arena_boards.matchups, arena_boards.co
 runs.cli.command("capacity")(capacity.again)
 runs.cli.command("behaviour")(behaviour.again)
 providers.cli.command("behaviour")(behaviour.behaviour)
+providers.cli.command("same-weights")(same_weights.same_weights)
 runs.cli.command("compare")(compare.compare)
-for noun in (plan, runs, endpoints, providers, prompts, contenders, images, votes, db, sim, local):
+for noun in (plan, runs, endpoints, providers, prompts, contenders, images, score, votes, db, sim, local):
     cli.add_typer(noun.cli)
 
 

@@ -124,7 +124,7 @@ class QualityMetric:
         )
 
     def held_against(self, prompt: Prompt, change: Change | None) -> str | None:
-        """The hash of what an image is held against; empty for the image alone, None where the metric does not apply."""
+        """The hash of what an image is held against; empty for the image alone, None where nothing can be said."""
         text = self.against(prompt, change)
         return text if not text else hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,7 +1,7 @@
 """CLIP by open_clip: embeddings of texts and images, of unit length.
 
-Texts are scored in chunks that the model can read, where open_clip would cut them off in silence; images are padded to a
-square, where its usual preparation would crop them.
+Texts are scored in chunks that the model can read, where open_clip would cut them off in silence; images are padded to
+a square, where its usual preparation would crop them.
 """
 
 from __future__ import annotations

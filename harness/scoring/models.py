@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 import prompts
 from arena.catalog import parse, read_toml
 from arena.domain.base import Value
@@ -41,8 +43,8 @@ class Models(Value):
 class Captions(Value):
     """What edits start from (by file name of the source), and what they should come to (by prompt)."""
 
-    before: dict[str, str] = {}
-    after: dict[str, str] = {}
+    before: dict[str, str] = Field(default_factory=dict)
+    after: dict[str, str] = Field(default_factory=dict)
 
     def change(self, prompt: Prompt) -> Change | None:
         """Both captions of an edit; None where either is missing."""

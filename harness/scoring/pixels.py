@@ -40,7 +40,7 @@ def fine_detail_db(image: Image.Image) -> float | None:
 
 
 def noise_level(image: Image.Image) -> float:
-    """The standard deviation of noise in steps of 255, the mean over the three channels; images need two pixels a side."""
+    """The standard deviation of noise in steps of 255, the mean over the channels; images have two pixels a side."""
     pixels = np.asarray(image.convert("RGB"), dtype=np.float32)
     height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2
     a, b = pixels[0:height:2, 0:width:2], pixels[0:height:2, 1:width:2]

@@ -62,7 +62,7 @@ class Reader:
         return "\n".join(str(text) for _, text, _ in lines or ())
 
     def own_error(self, texts: Sequence[str]) -> float:
-        """The character error rate of these texts where they were set in plain type: what the reader gets wrong itself."""
+        """The character error rate of these texts set in plain type: what the reader gets wrong by itself."""
         key = tuple(texts)
         if key not in self._own_errors:
             self._own_errors[key] = character_error_rate(texts, self.read(rendered(key)))

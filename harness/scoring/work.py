@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from arena.battles.renditions import flattened
 from arena.domain.score import Score
 from arena.errors import ConfigError, StoreError
@@ -23,8 +25,6 @@ from harness.scoring.base import Measured, Subject
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
-
-    from PIL import Image
 
     from arena.catalog import Catalog
     from arena.domain.prompt import Prompt
@@ -206,7 +206,7 @@ class Scoring:
         data = self._images.get(sha256)
         try:
             return flattened(data)
-        except (OSError, ValueError, SyntaxError) as error:
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             return f"cannot be decoded: {type(error).__name__}"
 
     @staticmethod

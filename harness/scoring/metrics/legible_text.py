@@ -37,9 +37,9 @@ METRIC = QualityMetric(
     title="legible text",
     unit="ratio",
     better="higher",
-    definition="1 - character error rate: edit distance of each asked text to the part of what was read that is most "
-    "like it, over the asked characters; case counts, white space does not. The reader errs, too: its error on the same "
-    "texts, set in plain type, stands beside it.",
+    definition="1 - character error rate: edit distance of each asked text to the part of what was read that is "
+    "most like it, over the asked characters; case counts, white space does not. The reader errs, too: its error on the "
+    "same texts, set in plain type, stands beside it.",
     tool="reader",
     against=asked_text,
     compute=legible_text,

@@ -26,7 +26,7 @@ METRIC = QualityMetric(
     unit="levels",
     better=None,
     definition="The standard deviation of noise in steps of 255, as the median of absolute diagonal Haar coefficients "
-    "over 0.6745, averaged over the channels. Texture that was asked for counts as noise: compare images of one prompt.",
+    "over 0.6745, averaged over the channels. Texture counts as noise, too: compare images of one prompt only.",
     tool="pixels",
     against=image_alone,
     compute=noise,

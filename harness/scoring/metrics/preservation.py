@@ -37,9 +37,7 @@ def preservation(subjects: Sequence[Subject], tools: Tools) -> list[Measured]:
         source = subject.sources[0]
         aspects = source.width / source.height, subject.image.width / subject.image.height
         if abs(aspects[0] / aspects[1] - 1) > MOST_ASPECT_CHANGE:
-            found.append(
-                Measured(None, {"reason": "the result has another shape than its source: patches do not meet"})
-            )
+            found.append(Measured(None, {"reason": "the result has another shape than its source"}))
             continue
         one = features.patches(subject.sha256, subject.image)
         other = features.patches(subject.prompt.source_sha256[0], source)
