@@ -31,7 +31,7 @@ class Habits(Value):
     name of its own; "nearly" the same picture with a little noise, as other hardware would; "ignored" another picture
     each time. `cache`: an earlier answer to the same prompt and size is given again at once, whatever the seed.
     `ignores`: `n` makes one image a call, `format` sends JPEG, whatever was asked for. `quietly` lists what it hides
-    behind its usual speed, sizes and formats: "cached" gives an earlier answer again, but no sooner than a new one would
+    behind its usual speed, sizes and formats: "cached" gives an earlier answer again, no sooner than a new one would
     come; "downsized" draws at half the size and enlarges; "noisier" leaves noise that can be measured.
     """
 

@@ -38,8 +38,8 @@ METRIC = QualityMetric(
     unit="ratio",
     better="higher",
     definition="1 - character error rate: edit distance of each asked text to the part of what was read that is "
-    "most like it, over the asked characters; case counts, white space does not. The reader errs, too: its error on the "
-    "same texts, set in plain type, stands beside it.",
+    "most like it, over the asked characters; case counts, white space does not. The reader errs, too: its error on "
+    "the same texts, set in plain type, stands beside it.",
     tool="reader",
     against=asked_text,
     compute=legible_text,
