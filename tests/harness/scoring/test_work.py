@@ -100,10 +100,8 @@ def test_an_image_that_cannot_be_decoded_has_no_value_and_says_why(database, set
 def test_the_report_has_means_by_endpoint_flags_and_suspects(database, settings, scoring, toolbox):
     from PIL import Image
 
-    prompts = [
-        make_prompt(f"p-{i}", text=f"Boat {i}. " + "A boat on a lake in the rain. " * (20 if i else 1))
-        for i in range(4)
-    ]
+    rain = "A boat on a lake in the rain. "
+    prompts = [make_prompt(f"p-{i}", text=f"Boat {i}. {rain * (20 if i else 1)}") for i in range(4)]
     blank = png(Image.new("RGB", (96, 64), "black"))
     rows_ = [("lab/one", p.id, 1, png(picture(p, i))) for i, p in enumerate(prompts)]
     rows_ += [("lab/two", p.id, 1, blank) for p in prompts]
