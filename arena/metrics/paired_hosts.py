@@ -27,7 +27,6 @@ FAMILY_ERROR = 0.01
 """In at most one of a hundred comparisons is any host accused that serves the same, however many indicators."""
 SAME_ERROR = 0.05
 """In at most one of twenty is a difference beyond the negligible one called the same."""
-EXACT_UP_TO = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,59 +43,50 @@ class Contrast:
 
 
 def contrast(differences: Sequence[float], negligible: float) -> Contrast:
-    """Differences of prompts, host less reference; those that are exactly 0 count as what they are."""
-    from scipy.stats import wilcoxon
-
+    """Differences of prompts, host less reference; those on the very edge of what is negligible tell nothing."""
     d = np.asarray(differences, dtype=float)
     if d.size == 0:
         return Contrast(Figure(None, 0), negligible, 1.0, 1.0)
-
-    def p(shift: float, side: str) -> float:
-        # Ties and zeros are settled against telling anything: what lies on the boundary does not lie beyond it.
-        moved = d - shift
-        moved = moved[moved != 0] if moved.any() else moved
-        if not moved.any():
-            return 1.0
-        method = "exact" if moved.size <= EXACT_UP_TO and _untied(moved) else "approx"
-        return float(wilcoxon(moved, alternative=side, method=method, correction=method == "approx").pvalue)
-
-    above, below = p(negligible, "greater"), p(-negligible, "less")
-    same = max(p(negligible, "less"), p(-negligible, "greater"))
+    above, below = p_greater(d - negligible), p_greater(-negligible - d)
+    same = max(p_greater(negligible - d), p_greater(d + negligible))
     return Contrast(hodges_lehmann(d), negligible, min(1.0, 2 * min(above, below)), same)
 
 
-def _untied(values: NDArray[np.float64]) -> bool:
-    return len(set(np.abs(values).tolist())) == values.size
+def p_greater(values: NDArray[np.float64]) -> float:
+    """How likely signed ranks as high as these are, were either sign of each value as likely; zeros are left out.
+
+    Exact, with ties, too: the law is that of the ranks that there are, doubled so that those of ties are whole numbers.
+    """
+    from scipy.stats import rankdata
+
+    moved = values[values != 0]
+    if not moved.size:
+        return 1.0
+    ranks = np.rint(2 * rankdata(np.abs(moved))).astype(np.int64)
+    observed = int(ranks[moved > 0].sum())
+    return min(1.0, float(_law_of_sums(ranks)[observed:].sum()))
 
 
 def hodges_lehmann(differences: NDArray[np.float64], confidence: float = 0.95) -> Figure:
     """The median of all means of two, with the interval of the signed-rank test; withheld where n is too small."""
-    from scipy.stats import norm
-
     n = differences.size
     means = np.sort(((differences[:, None] + differences[None, :]) / 2)[np.triu_indices(n)])
     value = float(np.median(means))
-    tail = (1 - confidence) / 2
-    # The least signed-rank sum that is likely enough, exactly for few prompts.
-    if n <= EXACT_UP_TO:
-        cumulative = np.cumsum(_signed_rank_law(n))
-        below = int(np.searchsorted(cumulative, tail, side="right"))
-    else:
-        mean, deviation = n * (n + 1) / 4, np.sqrt(n * (n + 1) * (2 * n + 1) / 24)
-        below = int(np.floor(mean + norm.ppf(tail) * deviation))
+    # The largest signed-rank sum that is still so unlikely; as many means lie beyond either end.
+    below = int(np.searchsorted(np.cumsum(_law_of_sums(np.arange(1, n + 1))), (1 - confidence) / 2, side="right"))
     if below < 1:
         return Figure(value, n)
     return Figure(value, n, float(means[below - 1]), float(means[-below]))
 
 
-def _signed_rank_law(n: int) -> NDArray[np.float64]:
-    """The probabilities of the sums 0 … n(n + 1)/2 of positive ranks, where either sign is as likely."""
-    law = np.ones(1)
-    for rank in range(1, n + 1):
-        longer = np.zeros(law.size + rank)
-        longer[: law.size] += law
-        longer[rank:] += law
-        law = longer / 2
+def _law_of_sums(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The probabilities of the sums 0, 1, … of those ranks whose sign is positive, where either sign is as likely."""
+    law = np.zeros(int(ranks.sum()) + 1)
+    law[0] = 1.0
+    for rank in ranks:
+        moved = np.zeros_like(law)
+        moved[rank:] = law[: law.size - rank]
+        law = (law + moved) / 2
     return law
 
 

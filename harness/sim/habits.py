@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _REMEMBERED = 256
 _NOISE = 1.5
 """Standard deviation of the noise of `nearly`, in steps of 255: a PSNR of about 44 dB."""
-_MORE_NOISE = 6.0
-"""That of a noisier model, as a sampler with too few steps or a crude quantization leaves it: about 33 dB."""
+_MORE_NOISE = 8.0
+"""That of a noisier model, as a sampler with too few steps or a crude quantization leaves it: about 30 dB."""
 
 
 class Habits(Value):

@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks.scoring`: rates on this machine, and how often hosts are told apart rightly.
 
-Everything here is simulated: pictures are drawn, weights are random. What is real is the code, its cost, and its errors.
+Everything here is simulated: pictures are drawn, weights are random. What is real is the code, its cost and errors.
 """
 
 from __future__ import annotations
