@@ -86,7 +86,10 @@ def run(
         batch_size=batch_size,
         workers=count,
     )
-    insist = bool(metric or clip or features or device)
+    if device is not None:
+        _ = tools.device  # refused now, not after what needs no device has been written
+    named = {"clip": clip, "features": features}
+    insist = {m.name for m in metrics if metric or named.get(m.tool)}
     try:
         tally = scoring.run(run_id, metrics, insist=insist, progress=_progress())
     except KeyboardInterrupt:

@@ -84,6 +84,19 @@ class Clip:
         return found
 
     @cached_property
+    def _trained(self) -> dict[str, Any]:
+        """How images were prepared, and which activation was used, in training: what open_clip knows of the tag.
+
+        Of weights from a file it is what all tags of the architecture have in common; a directory says it itself.
+        """
+        if self._model.directory is not None:
+            return {}
+        names = [self._model.pretrained] if not self._model.path else None
+        names = names or self._open_clip.list_pretrained_tags_by_model(self._model.model)
+        known = [self._open_clip.get_pretrained_cfg(self._model.model, name) for name in names]
+        return {k: v for k, v in known[0].items() if all(one.get(k) == v for one in known)} if known else {}
+
+    @cached_property
     def _name(self) -> str:
         return self._model.model if self._model.directory is None else f"local-dir:{self._model.directory.resolve()}"
 
@@ -91,7 +104,7 @@ class Clip:
     def _net(self) -> Any:
         """The model, ready to be asked; ConfigError if the weights are not its own."""
         named = {} if self._model.directory is not None else {"pretrained": str(self._file)}
-        quick = self._model.pretrained == "openai"
+        quick = not self._model.path and bool(self._trained.get("quick_gelu"))
         try:
             net = self._open_clip.create_model(
                 self._name, device=self.device, force_quick_gelu=quick, require_pretrained=True, **named
@@ -110,6 +123,7 @@ class Clip:
         from open_clip.transform import PreprocessCfg, image_transform_v2
 
         settings = {**self._net.visual.preprocess_cfg, "resize_mode": "longest", "fill_color": PADDING}
+        settings |= {k: v for k, v in self._trained.items() if k in {"mean", "std", "interpolation"}}
         return image_transform_v2(PreprocessCfg(**settings), is_train=False)
 
     @cached_property

@@ -7,11 +7,13 @@ kept beside every score.
 from __future__ import annotations
 
 import hashlib
+import sys
 from functools import cached_property, lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arena.errors import ConfigError
 from harness.scoring.base import Identity
 from harness.scoring.spelling import character_error_rate
 from harness.scoring.weights import missing_package
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PACKAGE = "rapidocr-onnxruntime"
+NO_WHEEL_FROM = (3, 13)
 FONT_PX, MARGIN_PX, LINE_SPACING = 40, 40, 1.5
 WIDEST_PX = 1400
 
@@ -33,6 +36,10 @@ class Reader:
         try:
             import rapidocr_onnxruntime
         except ImportError as error:
+            if sys.version_info >= NO_WHEEL_FROM:
+                raise ConfigError(
+                    f"reading text in images: {PACKAGE} has no wheel for this Python; use 3.12"
+                ) from error
             raise missing_package("reading text in images", error) from error
         self._threads = threads
         self._models = sorted(Path(next(iter(rapidocr_onnxruntime.__path__))).glob("models/*.onnx"))

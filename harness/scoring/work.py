@@ -6,6 +6,7 @@ A process that dies loses the batch that it was at; the next one finds what is m
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from arena.store.runs import run_prompts
 from harness.scoring.base import Measured, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from arena.catalog import Catalog
@@ -88,13 +89,13 @@ class Scoring:
         run_id: str,
         metrics: Sequence[QualityMetric],
         *,
-        insist: bool = False,
+        insist: Collection[str] = (),
         progress: Callable[[int, int], None] = lambda _done, _of: None,
     ) -> Tally:
         """Score every image of a run by these metrics, but for what is scored already.
 
-        What cannot be computed here is left out and noted, or with `insist` raised as ConfigError before anything is
-        written. `progress` gets images done and in all.
+        What cannot be computed here is left out and noted; of metrics named in `insist` it is raised as ConfigError
+        before anything is written. `progress` gets images done and in all.
         """
         tally = Tally()
         with self._database.read() as connection:
@@ -122,7 +123,7 @@ class Scoring:
         shown: Sequence[Shown],
         tally: Tally,
         *,
-        insist: bool,
+        insist: Collection[str],
     ) -> list[Due]:
         """What is to be computed. Tools are opened here, for metrics that say something about any of the prompts."""
         opened: list[tuple[QualityMetric, Identity, dict[Shown, str]]] = []
@@ -134,7 +135,7 @@ class Scoring:
             try:
                 opened.append((metric, self._tools.identity(metric.tool), applying))
             except ConfigError as error:
-                if insist:
+                if metric.name in insist:
                     raise
                 tally.lacking.setdefault(str(error), []).append(metric.name)
         found = []
@@ -222,6 +223,8 @@ class Scoring:
 
 
 def _score(due: Due, shown: Shown, measured: Measured) -> Score:
+    if measured.value is not None and not math.isfinite(measured.value):
+        measured = Measured(None, {"reason": "the result is no number"})
     return Score(
         image_sha256=shown.sha256,
         prompt_id=shown.prompt_id,

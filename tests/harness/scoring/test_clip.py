@@ -114,3 +114,18 @@ def test_without_the_extra_the_sentence_names_it(monkeypatch):
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(ConfigError, match=r"--device nonsense: cannot be used here"):
         _ = Toolbox(read_models(None), "nonsense").device
+
+
+def test_images_are_prepared_as_the_weights_were_trained(monkeypatch, tmp_path):
+    """A tag says it; so do all tags of an architecture whose weights come from a file."""
+    import huggingface_hub
+
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(b"never loaded here")
+    siglip = Clip(read_models(None, f"ViT-B-16-SigLIP={file}").clip, "cpu")
+    assert siglip._trained["mean"] == (0.5, 0.5, 0.5)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: str(file))
+    by_openai = Clip(read_models(None, "ViT-B-32:openai").clip, "cpu")
+    assert by_openai._trained["quick_gelu"]
+    assert by_openai.identity.weights == "openai"
+    assert not Clip(read_models(None).clip, "cpu")._trained.get("quick_gelu")

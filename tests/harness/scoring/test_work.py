@@ -69,7 +69,7 @@ def test_what_cannot_be_computed_here_is_left_out_or_refused(stored_run, databas
     assert names == ["clip_score"]
     assert "none.pt" in sentence
     with pytest.raises(ConfigError, match=r"none\.pt"):
-        scoring(tools).run(stored_run, chosen_metrics(["clip_score"]), insist=True)
+        scoring(tools).run(stored_run, chosen_metrics(["clip_score"]), insist=["clip_score"])
     assert len(rows(database)) == 6
 
 
