@@ -60,11 +60,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """One score's difference, host less reference, with its corrected p value; `reading` says what it means."""
+    """One score's difference, host less reference, with its corrected p value; `reading` says what it means.
+
+    Without a p value it was not tested: too few prompts have it. Then nothing rests on it, either way.
+    """
 
     instrument: Instrument
     tested: Contrast
-    p_corrected: float
+    p_corrected: float | None
     differs: bool
     same: bool
     reading: str
@@ -140,16 +143,15 @@ def compare_hosts(
     seen = [
         _seen(host, mine, came[came["endpoint"] == host], values, instruments, reference, gallery) for host in hosts
     ]
-    tests = [(s.endpoint, number) for s in seen for number in s.contrasts]
-    corrected = holm([c.p_differs for s in seen for c in s.contrasts.values()])
-    by_test = dict(zip(tests, corrected, strict=True))
+    tested = {(s.endpoint, number): c for s in seen for number, c in s.contrasts.items() if _can_tell(c)}
+    by_test = dict(zip(tested, holm([c.p_differs for c in tested.values()]), strict=True))
     simulated = bool(mine["simulated"].any())
     return Comparison(
         reference,
         simulated,
         _repeats(mine, gallery),
-        tuple(_host(s, instruments, by_test, simulated=simulated, tests=len(tests)) for s in seen),
-        len(tests),
+        tuple(_host(s, instruments, by_test, simulated=simulated, tests=len(tested)) for s in seen),
+        len(tested),
     )
 
 
@@ -213,7 +215,7 @@ def _host(
     simulated: bool, tests: int,
 ) -> Host:  # fmt: skip
     indicators = tuple(
-        _indicator(instruments[number], tested, corrected[seen.endpoint, number])
+        _indicator(instruments[number], tested, corrected.get((seen.endpoint, number)))
         for number, tested in seen.contrasts.items()
     )
     reasons = _accusations(seen, indicators)
@@ -225,7 +227,7 @@ def _host(
     if verdict is Verdict.UNTOLD:
         needed = least_prompts(max(1, tests))
         reasons = [f"with {seen.prompts} prompts" + (f"; it takes {needed} at least" if seen.prompts < needed else "")]
-        wide = [i.instrument.title for i in indicators if not i.same]
+        wide = [i.instrument.title for i in indicators if not i.same and i.p_corrected is not None]
         if wide and seen.prompts >= needed:
             reasons.append(f"not yet narrow enough: {', '.join(wide)}")
     return Host(
@@ -234,10 +236,16 @@ def _host(
     )  # fmt: skip
 
 
-def _indicator(instrument: Instrument, tested: Contrast, p: float) -> Indicator:
+def _can_tell(tested: Contrast) -> bool:
+    """Whether there are enough prompts to tell anything, were this the only test; others would only weaken it."""
+    return tested.difference.n >= least_prompts(1)
+
+
+def _indicator(instrument: Instrument, tested: Contrast, p: float | None) -> Indicator:
     low, high = MEANS.get(instrument.metric, (f"lower {instrument.title}", f"higher {instrument.title}"))
     reading = low if (tested.difference.value or 0.0) < 0 else high
-    return Indicator(instrument, tested, p, p <= FAMILY_ERROR, tested.p_same <= SAME_ERROR, reading)
+    differs = p is not None and p <= FAMILY_ERROR
+    return Indicator(instrument, tested, p, differs, tested.p_same <= SAME_ERROR, reading)
 
 
 def _accusations(seen: _Seen, indicators: Sequence[Indicator]) -> list[str]:
@@ -263,8 +271,9 @@ def _assurances(seen: _Seen, indicators: Sequence[Indicator]) -> list[str]:
     share = wilson(equal, compared)
     if share.low is not None and share.low > EQUAL_SHARE:
         return [f"{equal} of {compared} pictures of the same seed are the reference's, pixel by pixel"]
-    if indicators and all(i.same for i in indicators):
-        widest = max(indicators, key=_reach)
+    tested = [i for i in indicators if i.p_corrected is not None]
+    if tested and all(i.same for i in tested):
+        widest = max(tested, key=_reach)
         return [f"every indicator is the same within what is negligible; the widest is {_written(widest)}"]
     return []
 

@@ -135,12 +135,13 @@ def _print(run_id: str, found: Comparison) -> None:
         for i in host.indicators:
             difference = i.tested.difference
             told = i.reading if i.differs else "the same" if i.same else "cannot be told"
+            told = told if i.p_corrected is not None else "too few prompts: not tested"
             table.add_row(
                 f"{i.instrument.label} ({i.instrument.unit})",
                 figure_text(difference.value, difference.low, difference.high),
                 f"± {i.tested.negligible:g}",
                 str(difference.n),
-                f"{i.p_corrected:.2g}",
+                "–" if i.p_corrected is None else f"{i.p_corrected:.2g}",
                 told,
             )
         screen.print(table)

@@ -101,11 +101,11 @@ class Run:
                 self.scores.append(("measure", 0, endpoint, f"p{prompt}", 1, noise(prompt, seed)))
         return self
 
-    def held_against(self, *hosts):
+    def held_against(self, *hosts, instruments=None):
         columns = ["phase", "position", "endpoint", "prompt_sha256", "instrument", "value"]
         scores = pd.DataFrame(self.scores, columns=columns)
         gallery = Gallery(self.files.__getitem__)
-        return compare_hosts(pd.DataFrame(self.rows), scores, {1: NOISE}, "ref", hosts, gallery)
+        return compare_hosts(pd.DataFrame(self.rows), scores, instruments or {1: NOISE}, "ref", hosts, gallery)
 
 
 def drawn(name, size):
@@ -176,6 +176,16 @@ def test_with_few_prompts_nothing_is_claimed():
     assert one(comparison).verdict is Verdict.UNTOLD
     assert one(comparison).reasons == ("with 4 prompts; it takes 8 at least",)
     assert comparison.least_prompts == 8
+
+
+def test_an_indicator_that_few_prompts_have_is_shown_and_nothing_rests_on_it():
+    run = reference()
+    run.add("host", foreign, value)
+    few = [("measure", 0, e, f"p{p}", 2, v) for p in range(4) for e, v in (("ref", 0.0), ("host", 50.0))]
+    run.scores += few
+    found = one(run.held_against("host", instruments={1: NOISE, 2: NOISE.model_copy(update={"metric": "other"})}))
+    assert found.verdict is Verdict.SERVES
+    assert [i.p_corrected is None for i in found.indicators] == [False, True]
 
 
 def test_another_size_is_told_by_itself_and_pixels_of_other_sizes_or_codecs_are_not_compared():

@@ -88,7 +88,7 @@ def test_a_run_is_scored_shown_and_scored_only_once(arena, tmp_path):
     written = arena("score", "show").out
     assert "CLIP score · clip" in written
     assert "SIMULATED" in written
-    assert "no image that was voted on is scored" in arena("score", "agreement").out
+    assert "there are no votes on images that are scored" in arena("score", "agreement").out
     assert arena.json("score", "agreement") == []
 
 
