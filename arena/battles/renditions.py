@@ -68,13 +68,16 @@ def unfit(data: bytes) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            small = flattened(data).resize((64, 64), Image.Resampling.BOX)
+            flat = flattened(data)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return f"{CANNOT_BE_SHOWN}: {type(error).__name__}"
-    pixels = np.asarray(small, dtype=float)
-    if float(pixels.std(axis=(0, 1)).max()) < BLANK_DEVIATION:
-        return "blank: the same colour all over"
-    return None
+    return "blank: the same colour all over" if spread(flat) < BLANK_DEVIATION else None
+
+
+def spread(flat: Image.Image) -> float:
+    """The largest standard deviation of a channel of an RGB image, in grey levels, at 64 x 64 pixels."""
+    pixels = np.asarray(flat.resize((64, 64), Image.Resampling.BOX), dtype=float)
+    return float(pixels.std(axis=(0, 1)).max())
 
 
 def salted(shown: bytes, salt: str, side: str, length: int) -> bytes:

@@ -37,6 +37,7 @@ class Gallery:
     def __init__(self, load: Callable[[str], bytes]) -> None:
         self._load = load
         self._known: dict[tuple[str, str], Likeness] = {}
+        self._blank: dict[str, bool] = {}
 
     def alike(self, one_sha256: str, other_sha256: str) -> Likeness:
         """How alike two stored images are."""
@@ -49,7 +50,10 @@ class Gallery:
 
     def blank(self, sha256: str) -> bool:
         """Whether an image shows nothing, such as the black one that some filters put in the place of a result."""
-        return float(pixels(self._load(sha256)).std(axis=(0, 1)).max()) < BLANK_DEVIATION
+        if sha256 not in self._blank:
+            spread = float(pixels(self._load(sha256)).std(axis=(0, 1)).max())
+            self._blank[sha256] = spread < BLANK_DEVIATION
+        return self._blank[sha256]
 
 
 def likeness(one: bytes, other: bytes) -> Likeness:

@@ -35,7 +35,9 @@ from harness.cli import (
     recommend,
     run,
     runs,
+    same_weights,
     schedule,
+    score,
     sim,
     votes,
 )
@@ -61,8 +63,9 @@ for command in (arena_boards.leaderboard, arena_boards.matchups, arena_boards.co
 runs.cli.command("capacity")(capacity.again)
 runs.cli.command("behaviour")(behaviour.again)
 providers.cli.command("behaviour")(behaviour.behaviour)
+providers.cli.command("same-weights")(same_weights.same_weights)
 runs.cli.command("compare")(compare.compare)
-for noun in (plan, runs, schedule, endpoints, providers, prompts, contenders, images, votes, db, sim, local):
+for noun in (plan, runs, schedule, endpoints, providers, prompts, contenders, images, score, votes, db, sim, local):
     cli.add_typer(noun.cli)
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _REMEMBERED = 256
 _NOISE = 1.5
 """Standard deviation of the noise of `nearly`, in steps of 255: a PSNR of about 44 dB."""
+_MORE_NOISE = 8.0
+"""That of a noisier model, as a sampler with too few steps or a crude quantization leaves it: about 30 dB."""
 
 
 class Habits(Value):
@@ -28,12 +30,20 @@ class Habits(Value):
     `seed`: "honoured" draws the same bytes for the same request and seed; "restamped" the same pixels in a file with a
     name of its own; "nearly" the same picture with a little noise, as other hardware would; "ignored" another picture
     each time. `cache`: an earlier answer to the same prompt and size is given again at once, whatever the seed.
-    `ignores`: `n` makes one image a call, `format` sends JPEG, whatever was asked for.
+    `ignores`: `n` makes one image a call, `format` sends JPEG, whatever was asked for. `quietly` lists what it hides
+    behind its usual speed, sizes and formats: "cached" gives an earlier answer again, no sooner than a new one would
+    come; "downsized" draws at half the size and enlarges; "noisier" leaves noise that can be measured.
     """
 
     seed: Literal["honoured", "restamped", "nearly", "ignored"] = "honoured"
     cache: bool = False
     ignores: frozenset[Literal["n", "format"]] = frozenset()
+    quietly: frozenset[Literal["cached", "downsized", "noisier"]] = frozenset()
+
+    @property
+    def remembers(self) -> bool:
+        """Whether earlier answers are given again, at once or not."""
+        return self.cache or "cached" in self.quietly
 
     def taken(self, order: Order) -> Order:
         """What is made of an order."""
@@ -97,10 +107,21 @@ def _key(order: Order) -> tuple[object, ...]:
     return order.prompt, order.width_px, order.height_px, order.images, order.format, sources
 
 
-def noisy(image: Image.Image, seed: int) -> Image.Image:
+def noisy(image: Image.Image, seed: int, deviation: float = _NOISE) -> Image.Image:
     """The image with noise that is hard to see."""
-    noise = np.random.default_rng(seed).normal(0, _NOISE, (image.height, image.width, 3))
+    noise = np.random.default_rng(seed).normal(0, deviation, (image.height, image.width, 3))
     return Image.fromarray(np.clip(np.asarray(image.convert("RGB")) + noise, 0, 255).astype("uint8"))
+
+
+def noisier(image: Image.Image, seed: int) -> Image.Image:
+    """The image with the noise of a worse model."""
+    return noisy(image, seed, _MORE_NOISE)
+
+
+def downsized(image: Image.Image) -> Image.Image:
+    """The image as it comes from half the size, enlarged to what was asked for."""
+    small = image.resize((max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.BOX)
+    return small.resize(image.size, Image.Resampling.BICUBIC)
 
 
 def named(encoded: bytes, name: str) -> bytes:

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 from PIL import Image, UnidentifiedImageError
 
-from harness.sim.habits import named, noisy
+from harness.sim.habits import downsized, named, noisier, noisy
 from harness.sim.pictures import draw, edit
 
 if TYPE_CHECKING:
@@ -81,13 +81,15 @@ async def produce(provider: Provider, order: Order, ticket: Ticket) -> list[byte
     else:
         if ticket.fault == "wrong_size":
             order = replace(order, width_px=order.width_px // 2, height_px=order.height_px // 2)
-        known = provider.memory.find(order) if habits.cache else None
+        known = provider.memory.find(order) if habits.remembers else None
         if known is not None:
+            if not habits.cache:
+                await anyio.sleep_until(ticket.due_s)
             return known
         job = partial(_render, provider.contender, order, ticket)
         images = await anyio.to_thread.run_sync(job, limiter=provider.drawing, abandon_on_cancel=True)
     await anyio.sleep_until(ticket.due_s)
-    if habits.cache and ticket.fault is None:
+    if habits.remembers and ticket.fault is None:
         provider.memory.keep(order, images)
     return images
 
@@ -104,6 +106,10 @@ def _render(contender: SimContender, order: Order, ticket: Ticket) -> list[bytes
         picture = _picture(contender, order, seed + index)
         if contender.habits.seed == "nearly":
             picture = noisy(picture, ticket.image_seed + index)
+        if "downsized" in contender.habits.quietly:
+            picture = downsized(picture)
+        if "noisier" in contender.habits.quietly:
+            picture = noisier(picture, seed + index)
         encoded = encode(picture, order.format)
         restamped = contender.habits.seed == "restamped"
         images.append(named(encoded, f"{ticket.image_seed:x}-{index}") if restamped else encoded)

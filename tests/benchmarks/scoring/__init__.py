@@ -1,0 +1,1 @@
+"""How fast scoring is, and how often hosts of one model are told apart rightly and wrongly."""
