@@ -21,6 +21,7 @@ from arena.domain.outcome import AttemptStatus, CallPurpose, CostSource
 from arena.domain.plan import Phase
 from arena.domain.request import ImageFormat, Mode
 from arena.domain.run import RunStatus
+from arena.store.exchange_tables import CHANGED
 
 __all__ = [
     "ArtifactRow",
@@ -66,10 +67,14 @@ class PromptRow(SQLModel, table=True):
     sources_json: str
     source_sha256_json: str
     legible_text_json: str
+    changed_epoch: int = Field(default=None, sa_type=BigInteger, sa_column_kwargs=CHANGED)
 
 
 class RunRow(SQLModel, table=True):
-    """A run. `owner` and `heartbeat_at` tell which process holds it and when it last gave a sign of life."""
+    """A run. `owner` and `heartbeat_at` tell which process holds it and when it last gave a sign of life.
+
+    `imported_from` names the database that it was made in, if that was another one.
+    """
 
     __tablename__ = "run"
     __table_args__ = (one_of("status", RunStatus),)
@@ -86,6 +91,7 @@ class RunRow(SQLModel, table=True):
     owner: str | None = None
     heartbeat_at: datetime | None = None
     fitness_json: str | None = None
+    imported_from: str | None = None
 
 
 class RunEndpointRow(SQLModel, table=True):
@@ -130,7 +136,10 @@ class TrialRow(SQLModel, table=True):
 
 
 class AttemptRow(SQLModel, table=True):
-    """One try of a trial. Written as `intended` before the paid call; its outcome replaces that, once."""
+    """One try of a trial. Written as `intended` before the paid call; its outcome replaces that, once.
+
+    `first_epoch` is when it could be exported first: once it was no longer only intended.
+    """
 
     __tablename__ = "attempt"
     __table_args__ = (
@@ -176,6 +185,8 @@ class AttemptRow(SQLModel, table=True):
     server_ms_json: str = "{}"
     unsupported_json: str = "[]"
     remarks_json: str = Field(default="[]", sa_column_kwargs={"server_default": "[]"})
+    first_epoch: int | None = Field(default=None, sa_type=BigInteger)
+    changed_epoch: int = Field(default=None, sa_type=BigInteger, sa_column_kwargs=CHANGED)
 
 
 class ArtifactRow(SQLModel, table=True):
