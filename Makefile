@@ -19,7 +19,7 @@ TEST_STAMP := $(TEST)/.test
 LOCAL ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1)
 DEMO_STAMPS := $(CORE_STAMP) $(if $(filter 1,$(LOCAL)),$(GPU_STAMP)) $(if $(filter 1,$(APP)),$(APP_STAMP))
 
-.PHONY: demo app test test-quick lint format docs bench-arena bench-cli bench-coverage bench-fidelity clean help
+.PHONY: demo app test test-quick lint format docs bench-arena bench-cli bench-coverage bench-fidelity bench-reports clean help
 
 help:
 	@sed -n 's/^# //p' Makefile | head -2
@@ -70,6 +70,7 @@ format: $(TEST_STAMP)
 
 docs: $(TEST_STAMP)
 	$(TEST)/bin/python -m harness.providerdocs docs/providers.md
+	$(TEST)/bin/python -m arena.reports.exports.page docs/data.md
 
 test: lint
 	$(TEST)/bin/python -m pytest $(PARALLEL)
@@ -85,6 +86,9 @@ bench-arena: $(TEST_STAMP)
 
 bench-coverage: $(TEST_STAMP)
 	$(TEST)/bin/python -m tests.benchmarks.coverage
+
+bench-reports: $(TEST_STAMP)
+	$(TEST)/bin/python -m tests.benchmarks.reports
 
 bench-cli: $(TEST_STAMP)
 	$(TEST)/bin/python tests/benchmarks/cli_startup.py

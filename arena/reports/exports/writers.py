@@ -49,9 +49,13 @@ class Writer(Protocol):
 
 def writer(file_format: FileFormat, file: BinaryIO, columns: Sequence[Column]) -> Writer:
     """The writer of a format."""
-    kinds = {FileFormat.CSV: Csv, FileFormat.JSONL: JsonLines, FileFormat.PARQUET: Parquet}
-    made: Writer = kinds[file_format](file, columns)
-    return made
+    match file_format:
+        case FileFormat.CSV:
+            return Csv(file, columns)
+        case FileFormat.JSONL:
+            return JsonLines(file, columns)
+        case FileFormat.PARQUET:
+            return Parquet(file, columns)
 
 
 class Csv:

@@ -55,7 +55,7 @@ def batches(
         query = query.add_columns(before.label(AGAIN.name))
     schema = arrow_schema(columns)
     if with_day:
-        query = query.add_columns(spec.day)
+        query = query.add_columns(spec.day if spec.day is not None else sa.null())
         schema = schema.append(pa.field("day", pa.date32()))
     for rows in _fetched(connection, query):
         values = list(zip(*rows, strict=True))

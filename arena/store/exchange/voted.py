@@ -83,7 +83,7 @@ def _votes(scope: Scope) -> sa.Select[Any]:
         "voter_label": VOTER.c.label,
         "battle": BATTLE.c.token_sha256,
     }
-    columns = [source.get(c.name, VOTE.c.get(c.name, BATTLE.c.get(c.name))) for c in VOTES.columns]
+    columns = [_column(source, c.name) for c in VOTES.columns]
     query = (
         sa.select(*(column.label(c.name) for c, column in zip(VOTES.columns, columns, strict=True)))
         .select_from(VOTE)
@@ -102,6 +102,13 @@ def _votes(scope: Scope) -> sa.Select[Any]:
     if scope.changes is not None:
         conditions.append(_votes_changed(scope.changes))
     return query.where(*conditions).order_by(VOTE.c.id)
+
+
+def _column(source: dict[str, sa.ColumnElement[Any]], name: str) -> sa.ColumnElement[Any]:
+    if name in source:
+        return source[name]
+    found: sa.ColumnElement[Any] = (VOTE if name in VOTE.c else BATTLE).c[name]
+    return found
 
 
 VOTES = Spec(

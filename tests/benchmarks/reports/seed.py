@@ -1,7 +1,7 @@
 """A database of as many outcomes as are wanted, with marks in a sane order: simulated, for measuring Arena itself.
 
-`python -m tests.benchmarks.reports.seed DIRECTORY 1000000` makes one in SQLite. A run holds 20,000 trials: 20 endpoints,
-100 prompts, 10 repetitions; each day has one run.
+`python -m tests.benchmarks.reports.seed DIRECTORY 1000000` makes one in SQLite. A run holds 20,000 trials: 20
+endpoints, 100 prompts, 10 repetitions; each day has one run.
 """
 
 from __future__ import annotations

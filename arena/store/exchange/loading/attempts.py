@@ -34,6 +34,8 @@ OF_OUTCOME_NS = {"lateness_ms": "lateness_ns", "slot_wait_ms": "slot_wait_ns", "
                  "ended_ms": "ended_ns", "poll_interval_ms": "poll_interval_ns", "last_pending_ms": "last_pending_ns",
                  "first_done_ms": "first_done_ns"}  # fmt: skip
 NEVER_MISSING = ("intended_at", "simulated", "polls", "server_ms", "unsupported", "remarks")
+Placed = tuple[int, Row, Row | None]
+"""The place of a row in its batch, the row, and the attempt that it tells of, if it tells of one."""
 JSON = {"server_ms": dict, "unsupported": list, "remarks": list}
 
 
@@ -82,7 +84,7 @@ class Attempts:
             except ValueError as error:
                 raise RowError(placed[0][0], str(error).replace("\n", " ")) from None
             known = self._runs[run_id]
-            made = [(p, r, _outcome_row(p, r, known.created_at)) for p, r in placed]
+            made: list[Placed] = [(p, r, _outcome_row(p, r, known.created_at)) for p, r in placed]
             tally += self._load(known, run_id, made, {(r["trial"], r["attempt"]): r for _, r in placed})
         return tally
 
@@ -153,7 +155,7 @@ class Attempts:
         self,
         known: KnownRun,
         run_id: str,
-        placed: list[tuple[int, Row, Row | None]],
+        placed: list[Placed],
         outcomes: dict[tuple[int, int], Row],
     ) -> Tally:
         tally = Tally()

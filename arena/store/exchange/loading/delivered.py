@@ -21,7 +21,9 @@ ABOUT = ("format", "width_px", "height_px", "size_bytes")
 def load_images(attempts: Attempts, rows: Sequence[Row]) -> Tally:
     """Store which images attempts delivered; the files come apart."""
     connection = attempts.connection
-    kept, seen, tally = [], [], Tally()
+    kept: list[tuple[int, Row]] = []
+    seen: list[tuple[int, Row]] = []
+    tally = Tally()
     for place, row in enumerate(rows):
         attempt_id, is_ours = known_attempt(attempts, place, row)
         if is_ours:

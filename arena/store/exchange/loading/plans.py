@@ -21,7 +21,7 @@ from arena.store.runs import PROMPT, RUN, RUN_ENDPOINT, insert_ignore
 from arena.units import NANO_USD_PER_USD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
 
@@ -50,7 +50,7 @@ def load_runs(connection: Connection, rows: Sequence[Row], origin: str) -> Tally
     return tally
 
 
-def _by_id(connection: Connection, run_ids: Sequence[str]) -> dict[str, Any]:
+def _by_id(connection: Connection, run_ids: Iterable[str]) -> dict[str, Any]:
     found = {}
     for piece in in_pieces(run_ids):
         for stored in connection.execute(sa.select(RUN).where(RUN.c.id.in_(piece))).mappings():

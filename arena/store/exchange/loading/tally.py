@@ -40,7 +40,7 @@ def in_pieces(keys: Iterable[Any], size: int = KEYS_A_QUERY) -> Iterator[list[An
         yield listed[begin : begin + size]
 
 
-def differing(stored: Mapping[str, Any], wanted: Row) -> bool:
+def differing(stored: Mapping[Any, Any], wanted: Row) -> bool:
     """Whether a stored row is not as wanted, in the columns that are wanted."""
     return any(stored[name] != value for name, value in wanted.items())
 

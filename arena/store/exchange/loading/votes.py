@@ -68,14 +68,14 @@ class Votes:
         return tally
 
     def _battles(self, tokens: Sequence[str]) -> dict[str, tuple[int, str]]:
-        found = {}
+        found: dict[str, tuple[int, str]] = {}
         for piece in in_pieces(set(tokens)):
             query = sa.select(BATTLE.c.token_sha256, BATTLE.c.id, BATTLE.c.salt).where(BATTLE.c.token_sha256.in_(piece))
             found |= {row.token_sha256: (row.id, row.salt) for row in self.connection.execute(query)}
         return found
 
     def _votes(self, battle_ids: Sequence[int]) -> dict[tuple[int, datetime], Any]:
-        found = {}
+        found: dict[tuple[int, datetime], Any] = {}
         for piece in in_pieces(set(battle_ids)):
             query = sa.select(VOTE.c.id, VOTE.c.battle_id, VOTE.c.cast_at, VOTE.c.undone_at, VOTE.c.quarantine)
             for row in self.connection.execute(query.where(VOTE.c.battle_id.in_(piece))):
@@ -107,8 +107,8 @@ class Votes:
                 insert_ignore(self.connection, table, list(made.values()))
         if contenders:
             query = sa.select(CONTENDER.c.id, CONTENDER.c.endpoint_id, CONTENDER.c.simulated)
-            for row in self.connection.execute(query):
-                self._contenders[row.endpoint_id, row.simulated] = row.id
+            for known in self.connection.execute(query):
+                self._contenders[known.endpoint_id, known.simulated] = known.id
 
     def _insert_battles(self, fresh: dict[str, Row]) -> None:
         rows = []
