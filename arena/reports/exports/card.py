@@ -24,7 +24,7 @@ FILL_IN = "**To be filled in by who publishes this.**"
 def card(census: Census, published: Sequence[str], at: datetime, filters: dict[str, Any]) -> str:
     """The card in Markdown. `published` are the tables that go with it."""
     parts = [
-        f"# Data card\n\nMade by Arena {__version__} on {at:%Y-%m-%d} from the database itself; no figure is typed in.\n",
+        f"# Data card\n\nMade by Arena {__version__} on {at:%Y-%m-%d} from the database; no figure is typed in.\n",
         _what(census, filters),
         _images(census),
         _votes(census),
@@ -90,7 +90,7 @@ def _left_out(census: Census) -> str:
     reasons = [f"- {count:,} votes are set apart: {reason}." for reason, count in census.set_apart]
     kept = [f"- {count:,} images are kept out of battles: {reason}." for reason, count in census.kept_out]
     lines = [
-        f"- {census.taken_back:,} votes were taken back by their voters; they are marked (`undone_at`) and do not rate.",
+        f"- {census.taken_back:,} votes were taken back by their voters: marked (`undone_at`), they do not rate.",
         f"- {census.checking:,} votes are on pairs that check the voter and do not rate.",
         *reasons,
         *kept,
@@ -107,9 +107,9 @@ def _limits(census: Census) -> str:
     lines = [
         "- Ratings hold for these prompts and these voters; both are few, or of one kind, more often than not.",
         "- Who voted is not known: neither age nor place nor taste is part of the data.",
-        "- Votes of one voter, or on one prompt, are not independent; intervals in `ratings` know that, plain counts do not.",
+        "- Votes of one voter, or on one prompt, are not independent; intervals in `ratings` allow for that.",
         "- Latency is that of one client in one place; `server_ms` is by the servers' own clocks.",
-        "- Costs are the provider's own word or the dated price book's (`cost_source`); missing is not known, never zero.",
+        "- Costs are the provider's own word or the dated price book's (`cost_source`); missing is never zero.",
     ]
     if census.unknown_ends:
         lines.append(

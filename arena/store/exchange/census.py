@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from arena.domain.battle import Purpose, VoterKind
 from arena.domain.outcome import AttemptStatus
 from arena.store.battles import RENDITION
 from arena.store.exchange.attempts_in import BEGUN_AT, ENDED, SAME_ENDPOINT, SAME_PROMPT, of_attempts
+from arena.store.exchange.loading.tally import in_pieces
 from arena.store.exchange.voted import VOTES
-from arena.store.runs import ARTIFACT, ATTEMPT, IMAGE, PROMPT, RUN_ENDPOINT, TRIAL
+from arena.store.runs import ARTIFACT, ATTEMPT, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,12 +87,22 @@ def _attempts(connection: Connection, scope: Scope) -> dict[str, Any]:
         "unknown_ends": unknown,
         "attempted": tuple(span),
         "endpoints": distinct(TRIAL.c.endpoint_id),
-        "regions": distinct(RUN_ENDPOINT.c.region),
+        "regions": _regions(connection, distinct(TRIAL.c.run_id)),
         "prompts": len(distinct(TRIAL.c.prompt_sha256)),
         "categories": distinct(PROMPT.c.category),
         "images": sum(row[2] for row in found),
         "sizes": ", ".join(f"{n:,} of {width} × {height} px" for width, height, n in most_first),
     }
+
+
+def _regions(connection: Connection, run_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Where runs were measured from, as far as their operators have said so."""
+    found = {
+        json.loads(environment).get("region")
+        for piece in in_pieces(run_ids)
+        for environment in connection.execute(sa.select(RUN.c.environment_json).where(RUN.c.id.in_(piece))).scalars()
+    }
+    return tuple(sorted(region for region in found if region))
 
 
 def _votes(connection: Connection, scope: Scope) -> dict[str, Any]:
