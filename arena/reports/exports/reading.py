@@ -35,6 +35,8 @@ def read(source: Source) -> Iterator[pa.RecordBatch]:
 
     ConfigError names the file, the row and the column.
     """
+    if source.rows == 0 and not source.path.stat().st_size:
+        return
     parts = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}[source.path.suffix]
     names, count = column_names(source.path), 0
     columns = [*source.table.columns, *([AGAIN] if AGAIN.name in names else [])]
