@@ -77,7 +77,7 @@ def test_duckdb_reads_every_format_as_it_is(small, tmp_path, frame, file_format)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         told = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE FROM '{file}'").fetchall()}
-        rows = connection.execute(f"FROM '{file}'").fetchall()
+        rows = connection.sql(f"FROM '{file}'").to_arrow_table()
     wanted = frame.astype(object).where(frame.notna(), None)
     names = [c.name for c in TABLES["outcomes"].columns]
     assert list(told) == names
@@ -88,9 +88,9 @@ def test_duckdb_reads_every_format_as_it_is(small, tmp_path, frame, file_format)
             also = {"JSON", "VARCHAR[]"} if column.name in {"server_ms", "unsupported", "remarks"} else set()
             also |= {"TIMESTAMP"} if column.kind is Kind.MOMENT and file_format == "jsonl" else set()
             assert told[column.name] in DUCK[column.kind] | also, column.name
-    for place, name in enumerate(names):
-        kind = TABLES["outcomes"].columns[place].kind
-        theirs, ours = [row[place] for row in rows], list(wanted[name])
+    for name in names:
+        kind = TABLES["outcomes"].column(name).kind
+        theirs, ours = rows.column(name).to_pylist(), list(wanted[name])
         if kind is Kind.MOMENT:
             assert [t if t is None else t.replace(tzinfo=None) for t in theirs] == [
                 o if o is None else o.to_pydatetime().replace(tzinfo=None) for o in ours
