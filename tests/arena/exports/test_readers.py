@@ -86,6 +86,7 @@ def test_duckdb_reads_every_format_as_it_is(small, tmp_path, frame, file_format)
     for column in TABLES["outcomes"].columns:
         if file_format == "parquet" or column.name not in empty:
             also = {"JSON", "VARCHAR[]"} if column.name in {"server_ms", "unsupported", "remarks"} else set()
+            also |= {"BIGINT"} if column.kind is Kind.REAL and file_format == "csv" else set()  # all zeros
             also |= {"TIMESTAMP"} if column.kind is Kind.MOMENT and file_format == "jsonl" else set()
             assert told[column.name] in DUCK[column.kind] | also, column.name
     for name in names:
