@@ -158,7 +158,8 @@ def images_of(database, prompt_id):
     """The images of a competition without what is local."""
     with database.read() as connection:
         found = competitions.images(connection, prompt_id, Path("x"))
-    return [{k: v for k, v in row.items() if k not in {"attempt", "file"}} for row in found]
+    plain = [{k: v for k, v in row.items() if k not in {"attempt", "file"}} for row in found]
+    return sorted(plain, key=lambda row: row["sha256"])
 
 
 def export(database, table, file_format, out, **options):

@@ -92,7 +92,7 @@ def outcomes(draw):
     )
     count = draw(st.integers(1, 3)) if failure is None else 0
     kept = draw(st.booleans())
-    seen = tuple(Glimpse(position=i, format="png", width_px=3, height_px=4, size_bytes=0) for i in range(count))
+    seen = tuple(Glimpse(position=i, format="png", width_px=3, height_px=4, size_bytes=9) for i in range(count))
     return Outcome(
         started_at=draw(VALUES[Kind.MOMENT]), timings=timings, failure=failure, cost=cost,
         images=tuple(make_artifact(f"{i:064x}") for i in range(count)) if kept else (), glimpses=() if kept else seen,

@@ -1,4 +1,4 @@
-"""`make bench-reports`: what goes out to files, how fast, in how much memory; `python -m tests.benchmarks.reports N`."""
+"""`make bench-reports`: what goes out to files, how fast, in how much memory; a number is that of the outcomes."""
 
 from __future__ import annotations
 
