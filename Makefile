@@ -20,7 +20,7 @@ LOCAL ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1)
 DEMO_STAMPS := $(CORE_STAMP) $(if $(filter 1,$(LOCAL)),$(GPU_STAMP)) $(if $(filter 1,$(APP)),$(APP_STAMP))
 
 .PHONY: demo app test test-quick lint format docs fuzz
-.PHONY: bench-arena bench-cli bench-coverage bench-fidelity bench-score clean help
+.PHONY: bench-arena bench-cli bench-coverage bench-fidelity bench-reports bench-score clean help
 
 help:
 	@sed -n 's/^# //p' Makefile | head -2
@@ -71,6 +71,7 @@ format: $(TEST_STAMP)
 
 docs: $(TEST_STAMP)
 	$(TEST)/bin/python -m harness.providerdocs docs/providers.md prompts/support.json
+	$(TEST)/bin/python -m arena.reports.exports.page docs/data.md
 
 test: lint
 	$(TEST)/bin/python -m pytest $(PARALLEL)
@@ -95,6 +96,9 @@ bench-coverage: $(TEST_STAMP)
 
 bench-score: $(TEST_STAMP)
 	$(TEST)/bin/python -m tests.benchmarks.scoring
+
+bench-reports: $(TEST_STAMP)
+	$(TEST)/bin/python -m tests.benchmarks.reports
 
 bench-cli: $(TEST_STAMP)
 	$(TEST)/bin/python tests/benchmarks/cli_startup.py

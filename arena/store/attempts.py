@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from arena.domain.outcome import AttemptStatus
 from arena.store import mapping
+from arena.store.exchange_tables import CurrentEpoch
 from arena.store.runs import ATTEMPT, CALL, GLIMPSE, IMAGE, forget_digest, run_of, upsert_artifacts
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from arena.domain.outcome import Outcome
 
 _INTEND = ATTEMPT.insert().returning(ATTEMPT.c.id, ATTEMPT.c.trial_id, ATTEMPT.c.number)
+FIRST_EXPORTABLE = {"first_epoch": sa.func.coalesce(ATTEMPT.c.first_epoch, CurrentEpoch())}
+"""What is set when an attempt is no longer only intended."""
 _INSERT_IMAGES, _INSERT_GLIMPSES, _INSERT_CALLS = IMAGE.insert(), GLIMPSE.insert(), CALL.insert()
 
 
@@ -90,4 +93,4 @@ def _end_statement(columns: frozenset[str]) -> sa.Update:
     is_open = (ATTEMPT.c.status == AttemptStatus.INTENDED) | (ATTEMPT.c.status == AttemptStatus.UNKNOWN)
     pending = (ATTEMPT.c.id == sa.bindparam("of_attempt")) & is_open
     values = {name: sa.bindparam(name, type_=ATTEMPT.c[name].type) for name in columns - {"of_attempt"}}
-    return ATTEMPT.update().where(pending).values(values)
+    return ATTEMPT.update().where(pending).values(values | FIRST_EXPORTABLE)

@@ -11,6 +11,7 @@ from sqlmodel import Field, SQLModel
 
 from arena.domain.battle import Purpose, Rule, Verdict, VoterKind
 from arena.domain.request import Mode
+from arena.store.exchange_tables import CHANGED, CurrentEpoch
 from arena.store.tables import ROW_ID, one_of
 
 __all__ = ["BattleRow", "ContenderRow", "RenditionRow", "VoteRow", "VoterRow"]
@@ -141,3 +142,5 @@ class VoteRow(SQLModel, table=True):
     simulated: bool
     purpose: str
     facts: bytes = Field(sa_type=LargeBinary)
+    first_epoch: int | None = Field(default=None, sa_type=BigInteger, sa_column_kwargs={"default": CurrentEpoch()})
+    changed_epoch: int = Field(default=None, sa_type=BigInteger, sa_column_kwargs=CHANGED)

@@ -21,6 +21,7 @@ from arena.domain.run import SILENT_AFTER, Run, RunStatus
 from arena.errors import ConfigError, RunBusyError, UnknownNameError
 from arena.pricing import PriceCard
 from arena.store import mapping
+from arena.store.exchange_tables import CurrentEpoch
 from arena.store.schema import METADATA
 
 if TYPE_CHECKING:
@@ -267,7 +268,8 @@ def _began_at(pid: int) -> int | None:
 def _intents_become_unknown(connection: Connection, run_id: str) -> int:
     of_run = sa.select(TRIAL.c.id).where(TRIAL.c.run_id == run_id)
     intended = (ATTEMPT.c.status == AttemptStatus.INTENDED) & ATTEMPT.c.trial_id.in_(of_run)
-    return connection.execute(ATTEMPT.update().where(intended).values(status=AttemptStatus.UNKNOWN)).rowcount
+    unknown = ATTEMPT.update().where(intended).values(status=AttemptStatus.UNKNOWN, first_epoch=CurrentEpoch())
+    return connection.execute(unknown).rowcount
 
 
 def untried(connection: Connection, run_id: str) -> set[int]:
@@ -354,15 +356,17 @@ def set_budget(connection: Connection, run_id: str, budget_nano_usd: int) -> Non
 
 def _upsert_prompts(connection: Connection, rows: Sequence[mapping.Row]) -> None:
     """What is sent is the prompt's identity; how it is classified may change, and the newest classification holds."""
-    statement = _dialect(connection).insert(PROMPT)
-    newest = {c.name: statement.excluded[c.name] for c in PROMPT.columns if not c.primary_key}
+    statement = dialect(connection).insert(PROMPT)
     keys = [c.name for c in PROMPT.primary_key.columns]
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=newest), rows)
+    newest = {c.name: statement.excluded[c.name] for c in PROMPT.columns if c.name not in {*keys, "changed_epoch"}}
+    differs = sa.or_(*(PROMPT.c[name] != value for name, value in newest.items()))
+    changed = newest | {"changed_epoch": CurrentEpoch()}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed, where=differs), rows)
 
 
 def upsert_artifacts(connection: Connection, rows: Sequence[mapping.Row]) -> None:
     """The same bytes are one row; bytes that had been pruned and are delivered again are there again."""
-    statement = _dialect(connection).insert(ARTIFACT)
+    statement = dialect(connection).insert(ARTIFACT)
     pruned = ARTIFACT.c.pruned_at.is_not(None)
     keys = [c.name for c in ARTIFACT.primary_key.columns]
     connection.execute(
@@ -372,9 +376,9 @@ def upsert_artifacts(connection: Connection, rows: Sequence[mapping.Row]) -> Non
 
 def insert_ignore(connection: Connection, table: sa.Table, rows: Sequence[mapping.Row]) -> None:
     """Insert rows, leaving alone those whose primary key is there already."""
-    connection.execute(_dialect(connection).insert(table).on_conflict_do_nothing(), rows)
+    connection.execute(dialect(connection).insert(table).on_conflict_do_nothing(), rows)
 
 
-def _dialect(connection: Connection) -> Any:
+def dialect(connection: Connection) -> Any:
     """The two databases spell ON CONFLICT alike, but each in its own dialect module."""
     return postgresql if connection.dialect.name == "postgresql" else sqlite

@@ -23,6 +23,7 @@ from arena.domain.plan import Phase
 from arena.domain.purpose import RunPurpose
 from arena.domain.request import ImageFormat, Mode
 from arena.domain.run import RunStatus
+from arena.store.exchange_tables import CHANGED
 
 __all__ = [
     "ArtifactRow",
@@ -69,10 +70,14 @@ class PromptRow(SQLModel, table=True):
     sources_json: str
     source_sha256_json: str
     legible_text_json: str
+    changed_epoch: int = Field(default=None, sa_type=BigInteger, sa_column_kwargs=CHANGED)
 
 
 class RunRow(SQLModel, table=True):
-    """A run. `owner` and `heartbeat_at` tell which process holds it and when it last gave a sign of life."""
+    """A run. `owner` and `heartbeat_at` tell which process holds it and when it last gave a sign of life.
+
+    `imported_from` names the database that it was made in, if that was another one.
+    """
 
     __tablename__ = "run"
     __table_args__ = (one_of("status", RunStatus), one_of("purpose", RunPurpose))
@@ -91,6 +96,7 @@ class RunRow(SQLModel, table=True):
     fitness_json: str | None = None
     purpose: str = Field(default=RunPurpose.MEASUREMENT.value, sa_column_kwargs={"server_default": "measurement"})
     calls_pruned_at: datetime | None = None
+    imported_from: str | None = None
 
 
 class RunEndpointRow(SQLModel, table=True):
@@ -137,7 +143,10 @@ class TrialRow(SQLModel, table=True):
 
 
 class AttemptRow(SQLModel, table=True):
-    """One try of a trial. Written as `intended` before the paid call; its outcome replaces that, once."""
+    """One try of a trial. Written as `intended` before the paid call; its outcome replaces that, once.
+
+    `first_epoch` is when it could be exported first: once it was no longer only intended.
+    """
 
     __tablename__ = "attempt"
     __table_args__ = (
@@ -184,6 +193,8 @@ class AttemptRow(SQLModel, table=True):
     server_ms_json: str = "{}"
     unsupported_json: str = "[]"
     remarks_json: str = Field(default="[]", sa_column_kwargs={"server_default": "[]"})
+    first_epoch: int | None = Field(default=None, sa_type=BigInteger)
+    changed_epoch: int = Field(default=None, sa_type=BigInteger, sa_column_kwargs=CHANGED)
 
 
 class ArtifactRow(SQLModel, table=True):

@@ -1,14 +1,13 @@
-"""Votes as rows for other tools, and back: in the column names of LMArena's public human-preference data.
+"""Votes of other arenas, read from rows: in the column names of LMArena's public human-preference data.
 
 `id`, `model_a`, `model_b`, `winner`, `evaluation_session_id` and `evaluation_order` are theirs
-(https://huggingface.co/datasets/lmarena-ai/arena-human-preference-140k); the other columns are ours. `model_a` is
-always the left one. What such data lacks gets a default on the way in, so that data of others can be read, too.
+(https://huggingface.co/datasets/lmarena-ai/arena-human-preference-140k); the other columns are ours. What such data
+lacks gets a default on the way in.
 """
 
 from __future__ import annotations
 
 import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,116 +19,16 @@ from arena.domain.battle import Battle, Cell, Entry, Purpose, Rule, Verdict, Vot
 from arena.domain.request import Mode
 from arena.errors import ConfigError
 from arena.store.battles import BATTLE, CONTENDER, VOTE, register_voter, write_battle, write_vote
+from arena.store.exchange.voted import WINNER
 from arena.store.runs import PROMPT, insert_ignore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Connection
 
-SCHEMA_VERSION = 1
-WINNER = {
-    Verdict.LEFT: "model_a",
-    Verdict.RIGHT: "model_b",
-    Verdict.TIE: "tie",
-    Verdict.BOTH_GOOD: "both_good",
-    Verdict.BOTH_BAD: "both_bad",
-    Verdict.SKIP: "skip",
-}
 VERDICT = {winner: verdict for verdict, winner in WINNER.items()} | {"tie (bothbad)": Verdict.BOTH_BAD}
-COLUMNS = (
-    "id",
-    "model_a",
-    "model_b",
-    "winner",
-    "evaluation_session_id",
-    "evaluation_order",
-    "tstamp",
-    "provider_a",
-    "provider_b",
-    "weights_a",
-    "weights_b",
-    "prompt_id",
-    "prompt_sha256",
-    "prompt",
-    "mode",
-    "category",
-    "image_a_sha256",
-    "image_b_sha256",
-    "side_a",
-    "rule",
-    "propensity",
-    "purpose",
-    "dwell_ms",
-    "voter_kind",
-    "simulated",
-    "undone_at",
-    "quarantine",
-)
-_OF_BATTLE = ("prompt_id", "prompt_sha256", "left_sha256", "right_sha256", "rule", "propensity")
-BATCH_ROWS = 5000
 LONGEST_VOTER, LONGEST_NAME = 64, 200
-
-
-def exported(connection: Connection, salt: str | None = None) -> Iterator[dict[str, Any]]:
-    """Every vote, those taken back and those in quarantine included and marked, in the order in which they were cast.
-
-    Voters are salted hashes (`evaluation_session_id`), with a new salt for each export unless one is given.
-    """
-    salt = salt or secrets.token_hex(16)
-    a, b = CONTENDER.alias("a"), CONTENDER.alias("b")
-    same_prompt = (PROMPT.c.id == BATTLE.c.prompt_id) & (PROMPT.c.sha256 == BATTLE.c.prompt_sha256)
-    query = (
-        sa.select(
-            VOTE,
-            *(BATTLE.c[name] for name in _OF_BATTLE),
-            PROMPT.c.text,
-            *(table.c[name].label(f"{name}_{side}") for side, table in (("a", a), ("b", b))
-              for name in ("endpoint_id", "provider", "family")),
-        )
-        .join(BATTLE, BATTLE.c.id == VOTE.c.battle_id)
-        .join(a, a.c.id == BATTLE.c.left_contender)
-        .join(b, b.c.id == BATTLE.c.right_contender)
-        .join(PROMPT, same_prompt)
-        .order_by(VOTE.c.id)
-    )  # fmt: skip
-    orders: dict[str, int] = {}
-    for row in connection.execute(query, execution_options={"yield_per": BATCH_ROWS}).mappings():
-        voter = hashlib.sha256(f"{salt}/{row['voter_id']}".encode()).hexdigest()[:24]
-        orders[voter] = orders.get(voter, 0) + 1
-        yield _row(dict(row), voter, orders[voter])
-
-
-def _row(row: Mapping[str, Any], voter: str, order: int) -> dict[str, Any]:
-    return {
-        "id": str(row["id"]),
-        "model_a": row["endpoint_id_a"],
-        "model_b": row["endpoint_id_b"],
-        "winner": WINNER[Verdict(row["verdict"])],
-        "evaluation_session_id": voter,
-        "evaluation_order": order,
-        "tstamp": row["cast_at"].isoformat(),
-        "provider_a": row["provider_a"],
-        "provider_b": row["provider_b"],
-        "weights_a": row["family_a"],
-        "weights_b": row["family_b"],
-        "prompt_id": row["prompt_id"],
-        "prompt_sha256": row["prompt_sha256"],
-        "prompt": row["text"],
-        "mode": row["mode"],
-        "category": row["category"],
-        "image_a_sha256": row["left_sha256"],
-        "image_b_sha256": row["right_sha256"],
-        "side_a": "left",
-        "rule": row["rule"],
-        "propensity": row["propensity"],
-        "purpose": row["purpose"],
-        "dwell_ms": row["dwell_ms"],
-        "voter_kind": row["kind"],
-        "simulated": bool(row["simulated"]),
-        "undone_at": None if row["undone_at"] is None else row["undone_at"].isoformat(),
-        "quarantine": row["quarantine"],
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +85,7 @@ def _store(connection: Connection, row: Mapping[str, Any], number: int, people: 
     kind = VoterKind(_or(row, "voter_kind", VoterKind.HUMAN))
     voter = str(_or(row, "evaluation_session_id", "unknown"))
     voter = voter if len(voter) <= LONGEST_VOTER else hashlib.sha256(voter.encode()).hexdigest()
-    register_voter(connection, voter, kind)
+    register_voter(connection, voter, kind, _or(row, "voter_label", None))
     battle = write_battle(
         connection,
         Battle(

@@ -27,6 +27,7 @@ from harness.cli import (
     endpoints,
     export,
     images,
+    imports,
     local,
     plan,
     prompts,
@@ -54,6 +55,7 @@ cli = typer.Typer(
 )
 cli.command("run")(run.run)
 cli.command("export")(export.export)
+cli.command("import")(imports.import_)
 cli.command("capacity")(capacity.capacity)
 cli.command("demo")(demo.demo)
 cli.command("app")(app.app)

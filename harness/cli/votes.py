@@ -10,7 +10,7 @@ import typer
 from harness.cli import console, quarantine
 from harness.cli.console import Json, print_json, say
 from harness.cli.console import out as out_console
-from harness.cli.export import Format
+from harness.cli.export import Format, What, export
 
 cli = typer.Typer(
     name="votes", help="Votes as files, who cast them, and which of them are set apart.", no_args_is_help=True
@@ -27,18 +27,11 @@ def export_votes(
     out: Annotated[
         Path | None, typer.Option("--out", help="A file; `-` for stdout; data/exports/ if not given.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write every vote, voters as salted hashes; votes taken back or in quarantine are marked, not left out."""
-    from arena.reports.export import FileFormat, Table, export
-    from arena.store.engine import open_database
-
-    settings = console.settings()
-    to_stdout = out is not None and str(out) == "-"
-    path = out or settings.exports_dir / f"votes.{file_format}"
-    with open_database(settings).read() as connection:
-        rows = export(connection, Table.VOTES, None, FileFormat(file_format), None if to_stdout else path)
-    if not to_stdout:
-        say(f"{rows} rows written to {path}")
+    place = out or console.settings().exports_dir / f"votes.{file_format}"
+    export(table=What.votes, file_format=file_format, out=place, force=force)
 
 
 @cli.command("import")
@@ -46,17 +39,26 @@ def import_votes(
     file: Annotated[Path, typer.Argument(help="A .csv, .parquet or .jsonl file with model_a, model_b and winner.")],
 ) -> None:
     """Read votes of another arena, or of an export of this one; all rows of a file or none."""
-    from arena.reports.export import read_votes
+    from arena.reports.exports.foreign import is_ours, read_votes
+    from arena.reports.exports.importing import import_files
     from arena.store.engine import open_database
     from arena.store.vote_exchange import imported
 
-    rows = read_votes(file)
     settings = console.settings()
+    if is_ours(file):
+        settings.require_writable()
+        tally = import_files(open_database(settings, create=True), [file]).tallies.get("votes")
+        say(f"{tally.new if tally else 0} votes read{_known(tally.known if tally else 0)}; next: arena leaderboard")
+        return
+    rows = read_votes(file)
     settings.require_writable()
     with open_database(settings, create=True).write() as connection:
         found = imported(connection, rows)
-    known = f", {found.known} were there already" if found.known else ""
-    say(f"{found.stored} votes read{known}; next: arena leaderboard")
+    say(f"{found.stored} votes read{_known(found.known)}; next: arena leaderboard")
+
+
+def _known(count: int) -> str:
+    return f", {count} were there already" if count else ""
 
 
 @cli.command()

@@ -73,9 +73,28 @@ def test_resuming_takes_the_run_as_it_was_planned(arena):
         assert "--only and --repeat are for new runs" in arena("run", "--resume", "last", *option, code=2).sentence
 
 
-def test_a_summary_is_of_one_run(arena):
+def test_what_an_export_cannot_do_is_said_before_anything_is_written(arena):
     arena("run", arena.plan("quick"), "--yes")
-    assert "--table summary needs a RUN" in arena("export", "--table", "summary", "--out", "x.csv", code=2).sentence
+    for words, sentence in [
+        (["--table", "votes", "last"], "--table votes takes no RUN"),
+        (["--table", "all", "--out", "-"], "--table all needs --out DIRECTORY"),
+        (["--window", "3 years"], "--window '3 years': write a number of hours, days or weeks"),
+        (["--window", "3d", "--from", "2026-01-01"], "--window goes with neither --from nor --to"),
+        (["--from", "2026-02-01", "--to", "2026-01-01"], "is not before --to"),
+        (["--to", "soon"], "--to 'soon': write a day such as 2026-11-21"),
+        (["--endpoint", "t/quik"], "did you mean 't/quick'?"),
+        (["--table", "runs", "--since-last", "x"], "--table runs is small and always written whole"),
+        (["--table", "summary", "--window", "3d"], "--table summary takes no window"),
+        (["last", "--run", "last"], "the run is named twice"),
+        (["--table", "prompts", "--by-day", "--out", "x"], "--table prompts has no days"),
+        (["--table", "outcomes", "--by-day", "--out", "-"], "--by-day needs --out DIRECTORY"),
+        (["card", "--by-day"], "a data card and a publication are of everything"),
+    ]:
+        assert sentence in arena("export", *words, code=2).sentence
+    assert not (arena.data / "exports").exists()
+    arena("export", "--out", "x.csv")
+    assert "x.csv is there already; add --force" in arena("export", "--out", "x.csv", code=2).sentence
+    arena("export", "--out", "x.csv", "--force")
 
 
 @pytest.mark.parametrize("command", [["runs", "ls"], ["runs", "show", "last"], ["export"], ["db", "check"]])
@@ -112,12 +131,6 @@ def test_a_duplicate_prompt_id_is_said(arena):
     assert "own.toml: the prompt id 'one' is used twice" in arena("prompts", "lint", str(path), code=2).sentence
     path.write_text('name = "own"\ntitle = "Own"\nlicence = "CC0-1.0"\n')
     assert "own.toml: the prompt set is empty" in arena("prompts", "lint", str(path), code=2).sentence
-
-
-def test_parquet_to_a_pipe_is_refused(arena):
-    arena("run", arena.plan("quick"), "--yes")
-    said = arena("export", "last", "--format", "parquet", "--out", "-", code=2)
-    assert "--format parquet needs --out FILE" in said.sentence
 
 
 def test_a_bad_setting_names_its_variable(arena):

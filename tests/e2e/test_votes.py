@@ -14,7 +14,10 @@ from arena.errors import BallotError
 from arena.settings import Settings
 from arena.store.battles import VOTE
 from arena.store.engine import open_database
-from arena.store.vote_exchange import COLUMNS, exported, imported
+from arena.store.exchange.batches import batches
+from arena.store.exchange.columns import Scope
+from arena.store.exchange.voted import VOTES
+from arena.store.vote_exchange import imported
 from arena.store.vote_facts import quarantine
 
 
@@ -92,7 +95,7 @@ def test_a_round_trip_gives_the_same_board_to_the_last_digit(voted, tmp_path, su
     again = tmp_path / "again.csv"
     voted("votes", "export", "--out", str(again), **elsewhere)
     ours = pd.read_csv(again)
-    assert tuple(ours.columns) == COLUMNS
+    assert tuple(ours.columns) == VOTES.names
     assert ours["undone_at"].notna().sum() == 1
     assert ours["quarantine"].dropna().tolist() == ["checked by hand: a script"]
     assert not ours["evaluation_session_id"].str.startswith("v").any()
@@ -150,7 +153,8 @@ def test_judges_stay_judges_through_a_round_trip(arena, tmp_path):
     assert arena.json("leaderboard", "--judges")["votes"] == 1
     database = open_database(Settings(data_dir=arena.data))
     with database.read() as connection:
-        assert [row["voter_kind"] for row in exported(connection)] == [VoterKind.JUDGE]
+        (rows,) = batches(connection, VOTES, Scope(), "salt")
+        assert rows["voter_kind"].to_pylist() == [VoterKind.JUDGE]
     with database.write() as connection:
         assert imported(connection, []).stored == 0
         assert VOTE.name == "vote"

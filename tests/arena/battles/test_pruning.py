@@ -14,7 +14,7 @@ from arena.store import attempts, pruning, queries, runs
 from arena.store.battles import BATTLE
 from arena.store.blobs import BlobStore
 from arena.store.check import check
-from arena.store.contenders import entries
+from arena.store.entries import entries
 from harness.session import resume
 from tests.factories import make_artifact, make_endpoint, make_plan, make_prompt, make_run, make_trial, succeeded
 from tests.servers import png
@@ -86,7 +86,7 @@ def test_images_that_a_standing_vote_was_about_stay_and_are_never_drawn_if_they_
     assert all(BlobStore(settings.images_dir).get(sha256) for sha256 in left)
     with database.read() as connection:
         _, drawn = entries(connection, simulated=False)
-    assert {entry.sha256 for entry in drawn} == left
+    assert {sha256.decode() for sha256 in drawn.sha256} == left
     assert len(prune(database, settings, before=datetime.now(UTC), voted_too=True)) == 2
 
 

@@ -1,0 +1,1 @@
+"""How much, and how fast, goes out to files and comes back."""

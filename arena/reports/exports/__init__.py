@@ -1,0 +1,1 @@
+"""Tables as files: written, described, published, and read back."""
