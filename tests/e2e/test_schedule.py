@@ -212,6 +212,8 @@ def test_a_schedule_that_is_changed_while_it_is_served(arena, scheduled):
     serving.send_signal(signal.SIGTERM)
     assert serving.wait(timeout=60) == 0
     reader.join(timeout=10)
+    serving.stdout.close()
+    serving.stderr.close()
 
 
 def wait_for(condition):
