@@ -18,7 +18,7 @@ class Settings(BaseSettings):
     `ARENA_CONFIG_DIR` adds a directory with one's own `endpoints.toml`, `prices.toml`, prompt sets and plans. Of the
     pairs that are voted on, `ARENA_VOTE_GOLD_SHARE` have a known answer and `ARENA_VOTE_REPEAT_SHARE` come a second
     time; `ARENA_VOTES_PER_VOTER_AND_DAY` and `ARENA_VOTES_PER_NETWORK_AND_DAY` cap votes. The app's playground is off
-    unless `ARENA_PLAYGROUND_USD_PER_DAY` says what it may spend on a day (UTC); 0 lets it fire simulated endpoints only.
+    unless `ARENA_PLAYGROUND_USD_PER_DAY` says what it may spend on a day (UTC); 0: on simulated endpoints, for nothing.
     """
 
     model_config = SettingsConfigDict(env_prefix="ARENA_", extra="ignore")

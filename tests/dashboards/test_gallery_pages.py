@@ -60,10 +60,10 @@ def test_filters_narrow_the_gallery_and_a_new_choice_begins_on_the_first_page(op
     make_run(directory, names=("sim/a", "sim/b"), repetitions=8)
     app = open_page("gallery")
     app.button(key="older").click().run()
-    app.selectbox(key="endpoint").select("sim/b").run()
+    app.selectbox(key="maker").select("sim/b").run()
     assert app.button(key="newer").disabled
     assert "sim/a" not in "".join(c.value for c in app.caption).replace("\\", "")
-    app.selectbox(key="prompt").select("poster").run()
+    app.selectbox(key="about").select("poster").run()
     assert len([b for b in app.button if b.key.startswith("close-")]) == 8
 
 
@@ -79,7 +79,7 @@ def test_real_and_simulated_images_are_never_on_one_page(open_page, small):
 def test_an_image_close_up_tells_everything_and_its_prompt_as_text(open_page, small):
     row = stored_outcomes(small, RUN_ID).dropna(subset=["image_sha256"]).query("prompt_id == 'cat'").iloc[0]
     keep_out(small, row["image_sha256"], "blank: one *colour*")
-    app = open_page("gallery", prompt="cat")
+    app = open_page("gallery", about="cat")
     for button in [b for b in app.button if b.key.startswith("close-")]:
         found = gallery.one(button.key.removeprefix("close-"))
         if found.sha256 == row["image_sha256"]:
@@ -114,7 +114,7 @@ def test_prompts_are_listed_with_their_votes_and_images(open_page, small):
 
 
 def test_a_prompt_without_votes_shows_its_images(open_page, small):
-    app = open_page("competitions", prompt="cat")
+    app = open_page("competitions", competition="cat")
     assert "No vote on this prompt counts yet" in words(app)
     assert NASTY in [t.value for t in app.text]
     assert len(app.image) == 2
@@ -141,8 +141,21 @@ def test_a_prompt_with_votes_ranks_its_images(open_page, small, monkeypatch):
     assert votes > 0
     listed = open_page("competitions").dataframe[0].value
     assert listed["votes"].sum() == votes
-    app = open_page("competitions", prompt=listed["prompt"].iloc[0])
+    app = open_page("competitions", competition=listed["prompt"].iloc[0])
     assert not app.error
     assert len(app.table) == 1
     assert "provisional" in words(app)
     assert len(app.get("plotly_chart")) == 1
+
+
+def test_a_choice_of_one_page_does_not_narrow_another(open_page, directory):
+    make_run(directory, run_id="20260101-000000-olds")
+    make_run(directory, run_id="20260201-000000-news")
+    app = open_page("images")
+    app.selectbox(key="prompt").select("poster").run()
+    for page in ("gallery", "competitions", "images", "run", "gallery"):
+        app.switch_page(f"app_pages/{page}.py").run()
+        assert not app.exception
+        assert not app.error
+        if page == "gallery":
+            assert [app.selectbox(key=key).value for key in ("about", "maker", "made_in")] == ["all", "all", "all"]

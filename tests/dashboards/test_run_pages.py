@@ -57,7 +57,7 @@ def test_the_list_tells_each_run_its_counts_and_that_it_is_simulated(open_page, 
 def test_the_list_has_pages_and_reads_one(open_page, directory):
     make_many(directory, 23)
     first = open_page("runs").dataframe[0].value["run"].tolist()
-    second = open_page("runs", page="2").dataframe[0].value["run"].tolist()
+    second = open_page("runs", runs_page="2").dataframe[0].value["run"].tolist()
     assert (len(first), len(second)) == (20, 3)
     assert first[0].endswith(f"{BEGAN + timedelta(days=22):%Y%m%d}-030405-test")
     assert not set(first) & set(second)
