@@ -59,11 +59,11 @@ def newest_by_endpoint(prompt_id: str, names: list[str], *, simulated: bool) -> 
 
 def one(text: str) -> Shot | None:
     """The image that an address names: `123-0`; None if there is none such."""
-    attempt, _, position = text.partition("-")
-    if not attempt.isdecimal() or not position.isdecimal():
+    named = _numbers(text, 2)
+    if named is None:
         return None
     with data.database().read() as connection:
-        return store.shot(connection, int(attempt), int(position))
+        return store.shot(connection, *named)
 
 
 def address(shot: Shot) -> str:
@@ -78,10 +78,16 @@ def words(place: Place) -> str:
 
 def place(text: str | None) -> Place | None:
     """The place that an address holds; None if it holds none."""
-    parts = (text or "").split("-")
-    if len(parts) != 3 or not all(part.isdecimal() and len(part) < 19 for part in parts):
+    marks = _numbers(text or "", 3)
+    return None if marks is None else Place(*marks)
+
+
+def _numbers(text: str, count: int) -> list[int] | None:
+    """So many row numbers out of an address; None for anything else, such as numbers that no database has."""
+    parts = text.split("-")
+    if len(parts) != count or not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in parts):
         return None
-    return Place(*(int(part) for part in parts))
+    return [int(part) for part in parts]
 
 
 def prompt_text(prompt_id: str, sha256: str | None = None) -> str | None:

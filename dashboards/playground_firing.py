@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -39,7 +40,7 @@ class Firing:
 
     token: str
     process: subprocess.Popen[bytes]
-    directory: tempfile.TemporaryDirectory[str]
+    directory: Path
     run_id: str | None = None
     complaint: str | None = None
 
@@ -102,14 +103,18 @@ def fire(token: str, wish: Wish, cost: Price) -> None:
 
 
 def _started(token: str, wish: Wish, budget_usd: Decimal) -> Firing:
-    directory = tempfile.TemporaryDirectory(prefix="arena-playground-")
-    plan = written(wish, Path(directory.name))
-    arguments = [*command(), "run", str(plan), "--yes", "--json", "--budget", f"{budget_usd:f}"]
-    with (Path(directory.name) / "said").open("wb") as said:
-        process = subprocess.Popen(  # noqa: S603 - our own command, a file of ours
-            arguments, env=environ_of_child(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
-            start_new_session=True,
-        )  # fmt: skip
+    directory = Path(tempfile.mkdtemp(prefix="arena-playground-"))
+    try:
+        plan = written(wish, directory)
+        arguments = [*command(), "run", str(plan), "--yes", "--json", "--budget", f"{budget_usd:f}"]
+        with (directory / "said").open("wb") as said:
+            process = subprocess.Popen(  # noqa: S603 - our own command, a file of ours
+                arguments, env=environ_of_child(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+                start_new_session=True,
+            )  # fmt: skip
+    except OSError:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
     return Firing(token, process, directory)
 
 
@@ -131,7 +136,7 @@ def look(token: str) -> Firing | None:
             with data.database().write() as connection:
                 purse.release(connection, token, datetime.now(UTC))
         if ended:
-            firing.directory.cleanup()
+            shutil.rmtree(firing.directory, ignore_errors=True)
     return firing
 
 
@@ -142,5 +147,5 @@ def children() -> Children:
 
 
 def _said(firing: Firing) -> str:
-    path = Path(firing.directory.name) / "said"
+    path = firing.directory / "said"
     return path.read_text(errors="replace") if path.exists() else ""

@@ -15,26 +15,27 @@ SIMULATED = "simulated"
 
 def leave() -> None:
     """Back to the list of prompts."""
-    st.session_state["prompt"] = None
-    st.query_params.pop("prompt", None)
+    st.session_state["competition"] = None
+    st.query_params.pop("competition", None)
 
 
 def enter() -> None:
     """To the prompt whose row was chosen."""
     rows = st.session_state["prompts"].selection.rows
     if rows:
-        st.session_state["prompt"] = st.query_params["prompt"] = st.session_state["listed"][rows[0]]
+        name = st.session_state["listed"][rows[0]]
+        st.session_state["competition"] = st.query_params["competition"] = name
 
 
 def listing(simulated: bool) -> None:
     """Every prompt, the most voted first."""
     everything = competitions.prompts(simulated=simulated, category=None)
     known = [ALL, *sorted(set(everything["category"]))]
-    category = st.selectbox("Category", known, key="category", bind="query-params", width=240)
+    category = st.selectbox("Category", known, key="field", bind="query-params", width=240)
     found = competitions.prompts(simulated=simulated, category=None if category in {ALL, None} else category)
     found.attrs["simulated"] = simulated
     count = max(1, -(-len(found) // competitions.PAGE))
-    number = st.pagination(count, key="page", bind="query-params") if count > 1 else 1
+    number = st.pagination(count, key="list_page", bind="query-params") if count > 1 else 1
     shown = competitions.page(found, number)
     st.caption(
         f"{fmt.count(len(found), 'prompt')}, {fmt.count(int(found['votes'].sum()), 'vote')} over all time; images of "
@@ -65,7 +66,7 @@ def image(shot: Shot | None, name: str, note: str) -> None:
         st.caption(f":red[{fmt.markdown(fmt.capitalized(standing))}]")
     with st.container(horizontal=True):
         st.page_link(parts.GALLERY, label=":small[Close up]", query_params={"image": gallery.address(shot)})
-        more = {"prompt": shot.prompt_id, "endpoint": name, "kind": SIMULATED if shot.simulated else "real"}
+        more = {"about": shot.prompt_id, "maker": name, "kind": SIMULATED if shot.simulated else "real"}
         st.page_link(parts.GALLERY, label=":small[All of its images]", query_params=more)
 
 
@@ -117,7 +118,7 @@ with guarded():
     with st.container(horizontal=True):
         chosen_kind = st.selectbox("Kind", kinds, key="kind", bind="query-params", width=140)
         names = sorted(competitions.prompts(simulated=chosen_kind == SIMULATED, category=None)["prompt"])
-        chosen = st.selectbox("Prompt", names, None, key="prompt", bind="query-params", placeholder=ALL, width=320)
+        chosen = st.selectbox("Prompt", names, None, key="competition", bind="query-params", placeholder=ALL, width=320)
     if chosen_kind == SIMULATED:
         parts.simulated_badge()
     if chosen:

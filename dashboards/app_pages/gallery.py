@@ -27,7 +27,7 @@ def turn(**to: str) -> None:
 
 
 def pick(label: str, options: list[str], key: str) -> str | None:
-    """A filter that the address holds; None: all."""
+    """A filter that the address holds, under a name of no other page, or a choice made there came along; None: all."""
     known = [ALL, *options]
     wanted = st.query_params.get(key)
     if wanted is not None and wanted not in known:
@@ -43,10 +43,10 @@ def choose() -> Wanted:
         kind = st.selectbox("Kind", kinds, key="kind", bind="query-params", width=140, on_change=begin_again)
         simulated = kind == SIMULATED
         prompts = gallery.prompts()
-        category = pick("Category", sorted({category for _, category in prompts}), "category")
-        prompt = pick("Prompt", [p for p, c in prompts if category in {None, c}], "prompt")
-        endpoint = pick("Contender", gallery.endpoints(simulated=simulated), "endpoint")
-        run = pick("Run", [c.id for c in data.choices()], "run")
+        category = pick("Category", sorted({category for _, category in prompts}), "subject")
+        prompt = pick("Prompt", [p for p, c in prompts if category in {None, c}], "about")
+        endpoint = pick("Contender", gallery.endpoints(simulated=simulated), "maker")
+        run = pick("Run", [c.id for c in data.choices()], "made_in")
     return Wanted(simulated, prompt, endpoint, run, None if prompt else category)
 
 

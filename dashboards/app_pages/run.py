@@ -89,7 +89,7 @@ def links(run: Run) -> None:
     with st.container(horizontal=True):
         st.page_link(parts.RESULTS, label="Figures", icon=":material/speed:", query_params=at)
         st.page_link(parts.IMAGES, label="Side by side", icon=":material/grid_view:", query_params=at)
-        st.page_link(parts.GALLERY, label="Images", icon=":material/photo_library:", query_params=at)
+        st.page_link(parts.GALLERY, label="Images", icon=":material/photo_library:", query_params={"made_in": run.id})
         st.page_link(parts.TRIAL, label="Trials", icon=":material/timeline:", query_params=at)
         st.page_link(parts.COMPARE, label="Compare", icon=":material/compare_arrows:", query_params={"a": run.id})
 

@@ -57,6 +57,6 @@ with guarded():
     if not data.available() or not data.choices():
         parts.nothing_yet()
     count = run_data.pages()
-    page = st.pagination(count, key="page", bind="query-params") if count > 1 else 1
+    page = st.pagination(count, key="runs_page", bind="query-params") if count > 1 else 1
     running = any(choice.status is RunStatus.RUNNING for choice in data.choices()[: run_data.RUNS_A_PAGE])
     st.fragment(listing, run_every=data.LIVE_S if running else None)(page)

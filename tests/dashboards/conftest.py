@@ -35,7 +35,7 @@ def small(directory):
 def open_page():
     """Opens a page of the app, as its address would."""
 
-    def opened(page="results", **query):
+    def opened(page="results", /, **query):
         app = AppTest.from_file(str(APP), default_timeout=60)
         app.query_params.update(query)
         app.run()
