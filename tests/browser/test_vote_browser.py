@@ -77,6 +77,8 @@ def test_a_vote_is_taken_back_by_key(browser, voting, tmp_path):
     page = vote_page(browser.new_context(), voting)
     with said(tmp_path, 1):
         act(page, lambda: page.keyboard.press("ArrowRight"))
+    page.get_by_role("button", name=re.compile("^Undo"), disabled=False).wait_for()
+    page.wait_for_function(IDLE, timeout=WAIT_MS)
     page.keyboard.press("u")
     until(lambda: rows(tmp_path, VOTE)[0]["undone_at"] is not None)
     page.get_by_text("Taken back").wait_for()
