@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 import streamlit as st
@@ -68,15 +66,6 @@ def simulated_badge() -> None:
     st.badge("SIMULATED", icon=":material/science:", color="orange", help=SIMULATED_HELP)
 
 
-def download(frame: pd.DataFrame, name: str, key: str) -> None:
-    """What is shown, as CSV and as Parquet."""
-    with st.container(horizontal=True):
-        st.download_button("CSV", frame.to_csv(index=False).encode(), f"{name}.csv", key=f"{key}-csv",
-                           on_click="ignore", icon=":material/download:", type="tertiary")  # fmt: skip
-        st.download_button("Parquet", partial(_parquet, frame), f"{name}.parquet", key=f"{key}-parquet",
-                           on_click="ignore", icon=":material/download:", type="tertiary")  # fmt: skip
-
-
 def facts(run: Run, row: pd.Series) -> None:
     """Plan, status, time, trials, cost and environment in a line or two; simulated runs are marked."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -130,12 +119,6 @@ def show(chart: Chart, key: str) -> None:
     st.markdown(f"### {chart.title}")
     st.caption(fmt.markdown(chart.subtitle))
     st.plotly_chart(chart.figure, key=key, config={"displayModeBar": False}, alt=chart.alt)
-
-
-def _parquet(frame: pd.DataFrame) -> bytes:
-    out = io.BytesIO()
-    frame.to_parquet(out, index=False)
-    return out.getvalue()
 
 
 def _when(run: Run) -> str:

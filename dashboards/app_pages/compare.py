@@ -4,7 +4,7 @@ import streamlit as st
 
 from arena.errors import ArenaError
 from arena.reports.compare import WORTH_TELLING, Comparison, design_text
-from dashboards import data, parts, run_charts, run_data, run_tables
+from dashboards import data, downloads, parts, run_charts, run_data, run_tables
 from dashboards import format as fmt
 from dashboards.guard import guarded
 
@@ -84,4 +84,4 @@ with guarded():
                 parts.show(chart, chart.title)
     for one in found:
         comparison(one)
-    parts.download(run_tables.comparison_rows(found), f"{a}-{b}", "comparison")
+    downloads.download(run_tables.comparison_rows(found), f"{a}-{b}", "comparison")

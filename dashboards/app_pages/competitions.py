@@ -5,7 +5,7 @@ import streamlit as st
 
 from arena.reports.leaderboard import Leaderboard
 from arena.store.gallery import Shot
-from dashboards import boards, competitions, data, gallery, parts
+from dashboards import boards, competitions, data, downloads, gallery, parts
 from dashboards import format as fmt
 from dashboards.guard import guarded
 
@@ -50,7 +50,7 @@ def listing(simulated: bool) -> None:
         shown, hide_index=True, height="content", key="prompts", on_select=enter, selection_mode="single-row",
         column_config={"prompt": "Prompt", "category": "Category", **config}, alt="Prompts with their votes and images",
     )  # fmt: skip
-    parts.download(shown, "competitions", "competitions")
+    downloads.download(shown, "competitions", "competitions")
 
 
 def image(shot: Shot | None, name: str, note: str) -> None:
@@ -97,7 +97,7 @@ def detail(prompt_id: str, simulated: bool) -> None:
         st.caption("No vote on this prompt counts yet, so its images stand in alphabetical order.")
         st.page_link("app_pages/vote.py", label="Vote", icon=":material/how_to_vote:")
     else:
-        parts.download(ranking(board), f"competition-{prompt_id}", "ranking")
+        downloads.download(ranking(board), f"competition-{prompt_id}", "ranking")
         notes |= {row.entrant: f"{row.elo:.0f} Elo, tier {row.tier}" for row in board.rows if row.elo and row.tier}
     names = [*rated, *(n for n in gallery.endpoints(simulated=simulated) if n not in rated)]
     newest = gallery.newest_by_endpoint(prompt_id, names, simulated=simulated)

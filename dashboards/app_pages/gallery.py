@@ -6,7 +6,7 @@ import streamlit as st
 
 from arena.store.gallery import Shot, Wanted
 from arena.units import format_ms, format_usd
-from dashboards import data, gallery, parts
+from dashboards import data, downloads, gallery, parts
 from dashboards import format as fmt
 from dashboards.guard import guarded
 
@@ -119,7 +119,7 @@ def listing() -> None:
         st.button("Newest", key="newest", disabled=not newer, on_click=turn)
         st.button("Newer", key="newer", disabled=not newer, on_click=turn, kwargs={"before": first})
         st.button("Older", key="older", disabled=not older, on_click=turn, kwargs={"after": last})
-    parts.download(gallery.frame(shown), "gallery", "gallery")
+    downloads.download(gallery.frame(shown), "gallery", "gallery")
 
 
 with guarded():

@@ -8,7 +8,7 @@ from arena.metrics.phases import PHASES
 from arena.reports import fitness
 from arena.reports.capacity_words import in_words
 from arena.units import format_duration_s, format_usd
-from dashboards import data, parts, run_charts, run_data, run_tables
+from dashboards import data, downloads, parts, run_charts, run_data, run_tables
 from dashboards import format as fmt
 from dashboards.guard import guarded
 
@@ -38,7 +38,7 @@ def live(run_id: str, running: bool) -> None:
     frame = run_tables.progress(now.endpoints)
     alt = "Trials by endpoint, with failures by kind"
     st.dataframe(frame, hide_index=True, placeholder=fmt.DASH, alt=alt, column_config=dict(run_tables.PROGRESS))
-    parts.download(frame, f"{run_id}-progress", "progress")
+    downloads.download(frame, f"{run_id}-progress", "progress")
 
 
 def made_for(run: Run) -> None:
@@ -51,7 +51,7 @@ def made_for(run: Run) -> None:
         parts.show(run_charts.capacity(found, fmt.colours(data.endpoints())), "capacity")
         shown = run_tables.capacity_shown(found).map(lambda value: fmt.markdown(str(value)))
         st.table(shown, border="horizontal", hide_index=True, alt="One row a rate, with its verdict")
-        parts.download(run_tables.capacity(found), f"{run.plan.name}-capacity", "capacity-table")
+        downloads.download(run_tables.capacity(found), f"{run.plan.name}-capacity", "capacity-table")
     if run.plan.purpose is RunPurpose.BEHAVIOUR:
         st.markdown("## Behaviour")
         for one in run_data.behaviours(run.id):
@@ -59,7 +59,7 @@ def made_for(run: Run) -> None:
             frame = run_tables.behaviour(one)
             shown = frame.map(lambda value: fmt.markdown(str(value)))
             st.table(shown, border="horizontal", hide_index=True, alt="Questions, answers and the cases behind them")
-            parts.download(frame, f"{run.plan.name}-behaviour", f"behaviour-{one.endpoint}-{one.simulated}")
+            downloads.download(frame, f"{run.plan.name}-behaviour", f"behaviour-{one.endpoint}-{one.simulated}")
 
 
 def where_time_goes(run: Run) -> None:
@@ -80,7 +80,7 @@ def where_time_goes(run: Run) -> None:
     )
     shown = run_tables.phases(summaries)
     st.table(shown.map(fmt.markdown), border="horizontal", hide_index=True, alt=f"{len(PHASES)} phases by endpoint")
-    parts.download(shown, f"{run.id}-phases", "phases")
+    downloads.download(shown, f"{run.id}-phases", "phases")
 
 
 def links(run: Run) -> None:

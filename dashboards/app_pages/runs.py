@@ -4,7 +4,7 @@ import streamlit as st
 
 from arena.domain.run import RunStatus
 from arena.units import format_usd
-from dashboards import data, parts, run_data, run_tables
+from dashboards import data, downloads, parts, run_data, run_tables
 from dashboards import format as fmt
 from dashboards.guard import guarded
 
@@ -49,7 +49,7 @@ def listing(page: int) -> None:
             "why_not_fit": st.column_config.TextColumn("Why it was not fit", width="large"),
         },
     )
-    parts.download(frame, f"runs-page-{page}", "runs")
+    downloads.download(frame, f"runs-page-{page}", "runs")
 
 
 with guarded():

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from arena.units import format_ms, format_usd
-from dashboards import data, parts, run_tables, tables
+from dashboards import data, downloads, parts, run_tables, tables
 from dashboards import format as fmt
 from dashboards.guard import guarded
 from dashboards.timeline import timeline
@@ -53,7 +53,7 @@ def call_table(calls: pd.DataFrame) -> None:
     }
     st.dataframe(frame, hide_index=True, column_config=config, placeholder=fmt.DASH, alt="HTTP calls of this attempt")
     attempt_number = int(calls["attempt"].iloc[0])
-    parts.download(frame, f"calls-{attempt_number}", f"calls-{attempt_number}")
+    downloads.download(frame, f"calls-{attempt_number}", f"calls-{attempt_number}")
 
 
 def timings(row: pd.Series) -> None:
