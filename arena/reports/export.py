@@ -38,6 +38,7 @@ class Table(StrEnum):
     GOLD_PAIRS = "gold_pairs"
     RULINGS = "rulings"
     KEPT_OUT = "kept_out"
+    SCORES = "scores"
 
 
 OF_A_RUN = (Table.OUTCOMES, Table.SUMMARY)

@@ -49,6 +49,7 @@ class What(StrEnum):
     gold_pairs = "gold_pairs"
     rulings = "rulings"
     kept_out = "kept_out"
+    scores = "scores"
     all = "all"
 
 

@@ -13,6 +13,7 @@ from arena.domain.check import Ruler, Ruling
 from arena.domain.failure import FailureKind
 from arena.domain.outcome import CallPurpose, CallRecord
 from arena.domain.run import RunStatus
+from arena.domain.score import Instrument, Score
 from arena.pricing import PriceCard
 from arena.reports import competitions
 from arena.reports.exports.jobs import Job, run, run_since_last
@@ -26,6 +27,7 @@ from arena.store.checks import declare_gold
 from arena.store.engine import open_database
 from arena.store.exchange.columns import Scope
 from arena.store.rulings import rule
+from arena.store.scores import register, write_scores
 from arena.store.screening import rule_on_image
 from tests.factories import failed, make_artifact, make_endpoint, make_prompt, make_run, make_trial, succeeded
 from tests.postgres import new_postgres_database
@@ -138,6 +140,7 @@ def vote(database, prompts):
         one, two = sha["lab/one", "a-cat"], sha["mill/three", "a-cat"]
         declare_gold(connection, one, two, "the other one is grey", AT)
         rule_on_image(connection, sha["lab/one", "a-dog"], "a watermark", AT, apart=True)
+        score(connection, prompts, sha)
         contenders.retire(connection, people[2].id, AT)
 
 
@@ -181,3 +184,20 @@ def export_all(database, file_format, directory, *, by_day=False):
 
 def json_rows(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def score(connection, prompts, sha):
+    """What two instruments say of an image; one of them cannot tell."""
+    image, prompt = sha["lab/one", "a-cat"], prompts["a-cat"]
+    told = {"image_sha256": image, "prompt_id": prompt.id, "prompt_sha256": prompt.sha256, "device": "cpu"}
+    sharp = Instrument(metric="sharpness", revision=1, title="sharpness", unit="", better=None, tool="numpy")
+    clip = Instrument(
+        metric="clip_score", revision=2, title="CLIP score", unit="points", better="higher", negligible=1.0,
+        tool="open_clip", model="tiny", weights="by hand", weights_sha256="c" * 64,
+    )  # fmt: skip
+    rows = [
+        (register(connection, sharp), Score(**told, against="", value=12.345678901234567, tool_version="2")),
+        (register(connection, clip), Score(**told, against="d" * 64, value=None, tool_version="3",
+                                           detail={"reason": "=too long", "chunks": 3})),
+    ]  # fmt: skip
+    write_scores(connection, rows, AT)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from arena.store.exchange.loading import checks, delivered, plans
+from arena.store.exchange.loading import checks, delivered, plans, scores
 from arena.store.exchange.loading.attempts import Attempts
 from arena.store.exchange.loading.tally import Row, RowError, Tally
 from arena.store.exchange.loading.votes import Votes
@@ -49,6 +49,7 @@ class Loader:
             "gold_pairs": self._plain(checks.load_gold_pairs),
             "rulings": self._plain(checks.load_rulings),
             "kept_out": self._plain(checks.load_kept_out),
+            "scores": self._plain(scores.load_scores),
         }
         if table not in kinds or not rows:
             return
