@@ -1,8 +1,9 @@
 """A run's outcomes in columns: what every figure of a settled run is computed from, without reading its rows again.
 
 A digest is a copy, never the truth: it is made from the rows once they no longer change, dropped in the transaction
-that changes one of them, and whoever finds none reads the rows. Both ways give the same frame, to the last digit. It
-also outlives the rows where these are pruned by age.
+that changes one of them, and whoever finds none reads the rows. Both ways give the same frame, to the last digit. Where
+rows are pruned by age their digest is what is left of them: it is never dropped then, and a later version of the format
+has to go on reading it.
 
 Format: an Arrow IPC stream (https://arrow.apache.org/docs/format/Columnar.html), buffers compressed by LZ4, so that a
 reader unpacks only the columns that it needs.
@@ -41,6 +42,8 @@ MARKS = (
     "last_image_byte_ns", "ended_ns", "last_pending_ns", "first_done_ns", "cost_nano_usd",
 )  # fmt: skip
 """Columns of whole numbers, as the rows have them."""
+PLACES = ("trial", "attempt", "repetition")
+"""Which attempt it is; rows are in this order."""
 
 
 def stored(connection: Connection, run_id: str, wanted: Sequence[str] | None = None) -> pa.Table:
@@ -83,6 +86,7 @@ def schema() -> pa.Schema:
             ("simulated", pa.bool_()),
             *((column, name) for column in NAMES),
             *((column, pa.int64()) for column in MARKS),
+            *((column, pa.int32()) for column in PLACES),
             ("server_queue_ms", pa.float64()),
             ("server_compute_ms", pa.float64()),
             ("image_count", pa.int32()),
@@ -133,6 +137,9 @@ def _rows(run_id: str) -> sa.Select[tuple[object, ...]]:
     return (
         sa.select(
             TRIAL.c.endpoint_id.label("endpoint"),
+            TRIAL.c.seq.label("trial"),
+            ATTEMPT.c.number.label("attempt"),
+            TRIAL.c.repetition,
             *(RUN_ENDPOINT.c[name] for name in ("provider", "model", "protocol", "region")),
             TRIAL.c.phase,
             TRIAL.c.prompt_id,
@@ -160,7 +167,7 @@ def ended_attempts(connection: Connection, run_id: str) -> int:
 def missing(connection: Connection) -> list[str]:
     """Settled runs without a digest of this version, oldest first."""
     has_one = sa.select(DIGEST.c.run_id).where(DIGEST.c.version == VERSION)
-    wanted = (RUN.c.status != RunStatus.RUNNING) & RUN.c.id.not_in(has_one)
+    wanted = (RUN.c.status != RunStatus.RUNNING) & RUN.c.attempts_pruned_at.is_(None) & RUN.c.id.not_in(has_one)
     return list(connection.execute(sa.select(RUN.c.id).where(wanted).order_by(RUN.c.created_at)).scalars())
 
 
@@ -196,6 +203,9 @@ def _row(run_id: str, table: pa.Table) -> dict[str, Any]:
         "first_at": ends["min"],
         "last_at": ends["max"],
         "attempts": table.num_rows,
+        "succeeded": int(pc.sum(pc.equal(table["status"], AttemptStatus.SUCCEEDED)).as_py() or 0),
+        "unknown": int(pc.sum(pc.equal(table["status"], AttemptStatus.UNKNOWN)).as_py() or 0),
+        "cost_nano_usd": pc.sum(table["cost_nano_usd"]).as_py(),
         "data": packed(table),
     }
 

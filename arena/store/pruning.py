@@ -1,9 +1,8 @@
-"""Letting go of what is old: image bytes, and the records of single HTTP calls. No figure of a run needs either.
+"""Letting go of what is old: image bytes, the records of single HTTP calls, and whole attempts. No figure changes.
 
-A pruned image keeps its row, with hash, size and the day; a run whose calls are pruned says so. Images that a standing
-vote was about, a battle that is open, or a gold pair stay. Rows of attempts stay, too: every figure is computed from
-them. Whoever has digests from which the figures of a settled run follow can prune them here: `settled_runs` is the
-list, `forget_calls` the pattern.
+A pruned image keeps its row, with hash, size and the day; a run whose calls or attempts are pruned says so. Images that
+a standing vote was about, a battle that is open, or a gold pair stay. The figures of a run without its attempts are
+computed from its digest (`arena.store.digests`), to the same last digit.
 
 The bytes of an image are deleted in two steps, each in a transaction in which no run is being executed: the row is
 marked, then the file is deleted if the row is still marked. A run that delivers the same bytes again in between finds
@@ -13,14 +12,15 @@ them and takes the mark off; a crash in between leaves a file too much, which th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 
 from arena.domain.run import RunStatus
-from arena.errors import RunBusyError
+from arena.errors import RunBusyError, StoreError
+from arena.store import digests
 from arena.store.battles import RENDITION
-from arena.store.runs import ARTIFACT, ATTEMPT, CALL, IMAGE, RUN, TRIAL, alive
+from arena.store.runs import ARTIFACT, ATTEMPT, CALL, DIGEST, GLIMPSE, IMAGE, RUN, TRIAL, alive
 from arena.store.schema import METADATA
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 BATTLE, VOTE, GOLD_PAIR = (METADATA.tables[name] for name in ("battle", "vote", "gold_pair"))
 AT_ONCE = 500
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,15 @@ class SettledRun:
     id: str
     ended_at: datetime
     calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettledAttempts:
+    """A run that has ended, with the number of its attempts."""
+
+    id: str
+    ended_at: datetime
+    attempts: int
 
 
 # -- images --------------------------------------------------------------------------------------------------------
@@ -168,6 +178,58 @@ def forget_calls(connection: Connection, run_id: str, now: datetime) -> None:
         connection.execute(CALL.delete().where(CALL.c.attempt_id.in_(of_run)))
 
 
+# -- attempts ------------------------------------------------------------------------------------------------------
+
+
+def with_attempts(connection: Connection, before: datetime) -> list[SettledAttempts]:
+    """Runs that ended before an instant and whose attempts are still there, oldest first."""
+    query = (
+        sa.select(RUN.c.id, RUN.c.ended_at, sa.func.count())
+        .join(TRIAL, TRIAL.c.run_id == RUN.c.id)
+        .join(ATTEMPT, ATTEMPT.c.trial_id == TRIAL.c.id)
+        .where(RUN.c.status != RunStatus.RUNNING, RUN.c.ended_at < before, RUN.c.attempts_pruned_at.is_(None))
+        .group_by(RUN.c.id, RUN.c.ended_at)
+        .order_by(RUN.c.ended_at)
+    )
+    return [SettledAttempts(*row) for row in connection.execute(query)]
+
+
+def forget_attempts(connection: Connection, run_id: str, now: datetime) -> list[str]:
+    """Delete a run's attempts, whose figures its digest keeps; returns the images that nobody delivered any more.
+
+    Attempts whose images votes, battles or gold pairs are about stay, as those need them. StoreError without a digest:
+    then the figures would go, too.
+    """
+    refuse_while_running(connection, now, "prune attempts once it has ended")
+    has_digest = sa.select(DIGEST.c.run_id).where(DIGEST.c.run_id == run_id, DIGEST.c.version == digests.VERSION)
+    if connection.execute(has_digest).first() is None:
+        raise StoreError(f"run {run_id} has no digest that would keep its figures; `arena db upgrade` makes it")
+    connection.execute(RUN.update().where(RUN.c.id == run_id).values(attempts_pruned_at=now, calls_pruned_at=now))
+    gone = _attempts_to_go(connection, run_id)
+    delivered: set[str] = set()
+    for part in _parts(gone):
+        delivered |= set(connection.execute(sa.select(IMAGE.c.sha256).where(IMAGE.c.attempt_id.in_(part))).scalars())
+        for table in (CALL, IMAGE, GLIMPSE):
+            connection.execute(table.delete().where(table.c.attempt_id.in_(part)))
+        connection.execute(ATTEMPT.delete().where(ATTEMPT.c.id.in_(part)))
+    still: set[str] = set()
+    for hashes in _parts(sorted(delivered)):
+        still |= set(connection.execute(sa.select(IMAGE.c.sha256).where(IMAGE.c.sha256.in_(hashes))).scalars())
+    return sorted(delivered - still)
+
+
+def _attempts_to_go(connection: Connection, run_id: str) -> list[int]:
+    """The attempts of a run that no battle and no gold pair is about."""
+    of_run = sa.select(ATTEMPT.c.id).join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id).where(TRIAL.c.run_id == run_id)
+    shown = sa.union(*(sa.select(BATTLE.c[f"{s}_attempt_id"]).where(BATTLE.c[f"{s}_attempt_id"].is_not(None))
+                       for s in ("left", "right")))  # fmt: skip
+    gold = sa.union(*(sa.select(c).where(GOLD_PAIR.c.withdrawn_at.is_(None))
+                      for c in (GOLD_PAIR.c.better_sha256, GOLD_PAIR.c.worse_sha256)))  # fmt: skip
+    known = sa.select(IMAGE.c.attempt_id).where(IMAGE.c.sha256.in_(gold))
+    query = of_run.where(ATTEMPT.c.id.not_in(shown), ATTEMPT.c.id.not_in(known))
+    return list(connection.execute(query).scalars())
+
+
 def calls_pruned_at(connection: Connection, run_id: str) -> datetime | None:
     """When the records of a run's calls were deleted; None if they were not."""
     found: datetime | None = connection.execute(
@@ -184,5 +246,5 @@ def refuse_while_running(connection: Connection, now: datetime, then: str) -> No
             raise RunBusyError(f"run {row.id} is being executed by {row.owner}; {then}")
 
 
-def _parts(sha256s: Sequence[str]) -> list[Sequence[str]]:
-    return [sha256s[i : i + AT_ONCE] for i in range(0, len(sha256s), AT_ONCE)]
+def _parts(keys: Sequence[T]) -> list[Sequence[T]]:
+    return [keys[i : i + AT_ONCE] for i in range(0, len(keys), AT_ONCE)]

@@ -10,10 +10,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from arena.domain.outcome import AttemptStatus
+from arena.store import pruned_outcomes
 from arena.store.exchange.batches import arrow_schema, batches
 from arena.store.exchange.columns import Kind, Scope
 from arena.store.exchange.measured import OUTCOMES
-from arena.store.runs import ATTEMPT, CALL, RUN, TRIAL
+from arena.store.runs import ATTEMPT, CALL, DIGEST, RUN, TRIAL
 from arena.units import NANO_USD_PER_USD
 
 if TYPE_CHECKING:
@@ -43,11 +44,21 @@ def outcomes(
 ) -> pd.DataFrame:
     """Every attempt that has ended or whose end is unknown, of one run or of all, in the order of the trials.
 
-    With `trial` or `prompt_id` only those of one trial or prompt are read.
+    With `trial` or `prompt_id` only those of one trial or prompt are read. Of a run whose attempts were pruned it is
+    what figures are computed from; the other columns are empty.
     """
     schema, scope = arrow_schema(OUTCOMES.columns), Scope(run_id=run_id, trial=trial, prompt_id=prompt_id)
     rows = pa.Table.from_batches(batches(connection, OUTCOMES, scope, voter_salt=""), schema)
-    return typed(rows.to_pandas(types_mapper=_MAPPED.get, split_blocks=True))
+    frame = typed(rows.to_pandas(types_mapper=_MAPPED.get, split_blocks=True))
+    gone = pruned_outcomes.pruned_runs(connection, run_id)
+    if not gone:
+        return frame
+    kept = frame[~frame["run_id"].isin(gone)]
+    told = [typed(pruned_outcomes.outcomes(connection, one, list(OUTCOME_COLUMNS))) for one in gone]
+    every = pd.concat([part for part in (kept, *told) if len(part)] or [kept], ignore_index=True)
+    for column, wanted in (("trial", trial), ("prompt_id", prompt_id)):
+        every = every if wanted is None else every[every[column] == wanted].reset_index(drop=True)
+    return every.sort_values(["run_id", "trial", "attempt"], kind="stable", ignore_index=True)
 
 
 _MAPPED = {pa.string(): pd.StringDtype(), pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype()}
@@ -150,7 +161,16 @@ def _run_counts(connection: Connection, run_ids: list[str]) -> dict[str, dict[st
         for query in (trials, made):
             for row in connection.execute(query.where(here).group_by(TRIAL.c.run_id)).mappings():
                 found[row["run_id"]] |= {name: value for name, value in row.items() if name != "run_id"}
+        for row in connection.execute(_counts_of_pruned(run_ids[begin : begin + _AT_ONCE])).mappings():
+            found[row["run_id"]] |= {name: value for name, value in row.items() if name != "run_id"}
     return found
+
+
+def _counts_of_pruned(run_ids: list[str]) -> sa.Select[Any]:
+    """The same of runs whose attempts were pruned, as their digests have it."""
+    columns = [DIGEST.c[name] for name in ("run_id", "attempts", "succeeded", "unknown", "cost_nano_usd")]
+    pruned = RUN.c.attempts_pruned_at.is_not(None)
+    return sa.select(*columns).join(RUN, RUN.c.id == DIGEST.c.run_id).where(DIGEST.c.run_id.in_(run_ids), pruned)
 
 
 def server_timings(frame: pd.DataFrame) -> pd.DataFrame:

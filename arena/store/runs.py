@@ -238,7 +238,9 @@ def claim_run(connection: Connection, run_id: str, owner: str, now: datetime | N
 
 def forget_digest(connection: Connection, run_id: str | sa.ScalarSelect[str]) -> None:
     """Drop the copy of a run's outcomes in columns, because they are about to change (`arena.store.digests`)."""
-    connection.execute(DIGEST.delete().where(DIGEST.c.run_id == run_id))
+    # Where the rows were pruned, the digest is all that there is.
+    pruned = sa.select(RUN.c.id).where(RUN.c.id == DIGEST.c.run_id, RUN.c.attempts_pruned_at.is_not(None))
+    connection.execute(DIGEST.delete().where(DIGEST.c.run_id == run_id, ~pruned.exists()))
 
 
 def run_of(attempt_id: int) -> sa.ScalarSelect[str]:

@@ -96,6 +96,7 @@ class RunRow(SQLModel, table=True):
     fitness_json: str | None = None
     purpose: str = Field(default=RunPurpose.MEASUREMENT.value, sa_column_kwargs={"server_default": "measurement"})
     calls_pruned_at: datetime | None = None
+    attempts_pruned_at: datetime | None = None
     imported_from: str | None = None
 
 
@@ -265,4 +266,7 @@ class DigestRow(SQLModel, table=True):
     first_at: datetime
     last_at: datetime = Field(index=True)
     attempts: int
+    succeeded: int
+    unknown: int
+    cost_nano_usd: int | None = Field(default=None, sa_type=BigInteger)
     data: bytes = Field(sa_type=LargeBinary)

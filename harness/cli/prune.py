@@ -14,7 +14,7 @@ from harness.cli.console import Json, Yes, print_json, say
 if TYPE_CHECKING:
     from arena.settings import Settings
     from arena.store.engine import Database
-    from arena.store.pruning import SettledRun, StoredImage
+    from arena.store.pruning import SettledAttempts, SettledRun, StoredImage
 
 BYTES = {
     "": 1,
@@ -46,6 +46,14 @@ def prune(
             "--calls-older-than", metavar="AGE", help="Records of HTTP calls of runs that ended that long ago."
         ),
     ] = None,
+    attempts_older_than: Annotated[
+        str | None,
+        typer.Option(
+            "--attempts-older-than",
+            metavar="AGE",
+            help="Attempts, with their calls and images, of runs that ended that long ago; their figures stay.",
+        ),
+    ] = None,
     voted_too: Annotated[
         bool, typer.Option("--voted-too", help="Also images that standing votes were about, and gold pairs.")
     ] = False,
@@ -58,30 +66,58 @@ def prune(
     from arena.store import pruning
     from arena.store.engine import open_database
 
-    if images_older_than is None and images_over is None and calls_older_than is None:
-        raise ConfigError("say what may go: --images-older-than 90d, --images-over 50GB or --calls-older-than 400d")
+    if all(asked is None for asked in (images_older_than, images_over, calls_older_than, attempts_older_than)):
+        raise ConfigError(
+            "say what may go: --images-older-than 90d, --images-over 50GB, --calls-older-than 400d or "
+            "--attempts-older-than 400d"
+        )
     settings, now = console.settings(), datetime.now(UTC)
     before = _before(images_older_than, "--images-older-than", now)
     calls_before = _before(calls_older_than, "--calls-older-than", now)
+    attempts_before = _before(attempts_older_than, "--attempts-older-than", now)
     most_bytes = None if images_over is None else _size_bytes(images_over)
     database = open_database(settings)
     images: list[StoredImage] = []
     runs: list[SettledRun] = []
+    whole: list[SettledAttempts] = []
     with database.read() as connection:
         stored = pruning.stored_images(connection, now)
         if before is not None or most_bytes is not None:
             images = pruning.to_prune(stored, before=before, most_bytes=most_bytes, voted_too=voted_too)
         if calls_before is not None:
             runs = pruning.settled_runs(connection, calls_before)
+        if attempts_before is not None:
+            whole = pruning.with_attempts(connection, attempts_before)
     lines = _sentences(stored, images, runs, most_bytes)
+    if attempts_before is not None:
+        lines.append(f"{sum(r.attempts for r in whole)} attempts of {len(whole)} runs")
     if as_json:
-        print_json(_as_json(stored, images, runs, dry_run=dry_run))
+        told = _as_json(stored, images, runs, dry_run=dry_run)
+        print_json({**told, "attempts": sum(r.attempts for r in whole), "attempts_of_runs": [r.id for r in whole]})
     for line in lines:
         (say if as_json else typer.echo)(line)
-    if dry_run or not (images or runs):
+    if dry_run or not (images or runs or whole):
         return
     console.confirm("Delete them? What is deleted cannot be had again.", yes=yes)
     _carry_out(database, settings, images, runs, now)
+    _forget_attempts(database, settings, whole)
+    say("done; `arena db vacuum` gives the room of deleted rows back to the disk" if runs or whole else "done")
+
+
+def _forget_attempts(database: Database, settings: Settings, whole: list[SettledAttempts]) -> None:
+    """Run by run: first their digests, then the rows, then the bytes of images that were only theirs."""
+    from arena.store import digests, pruning
+    from arena.store.blobs import BlobStore
+
+    if whole:
+        digests.refresh(database)
+    blobs, renditions = BlobStore(settings.images_dir), BlobStore(settings.data_dir / "renditions")
+    for run in whole:
+        with database.write() as connection:
+            hashes = pruning.forget_attempts(connection, run.id, datetime.now(UTC))
+            pruning.mark_pruned(connection, hashes, datetime.now(UTC))
+        with database.write() as connection:
+            pruning.delete_pruned(connection, blobs, renditions, hashes, datetime.now(UTC))
 
 
 def _carry_out(
@@ -102,7 +138,6 @@ def _carry_out(
     for run in runs:
         with database.write() as connection:
             pruning.forget_calls(connection, run.id, now)
-    say("done; `arena db vacuum` gives the room of deleted rows back to the disk" if runs else "done")
 
 
 def _sentences(

@@ -75,6 +75,7 @@ def upgrade() -> None:
     op.add_column("artifact", sa.Column("pruned_at", MOMENT, nullable=True))
     op.create_index(op.f("ix_artifact_pruned_at"), "artifact", ["pruned_at"])
     op.add_column("run", sa.Column("calls_pruned_at", MOMENT, nullable=True))
+    op.add_column("run", sa.Column("attempts_pruned_at", MOMENT, nullable=True))
 
 
 def downgrade() -> None:
