@@ -19,8 +19,8 @@ TEST_STAMP := $(TEST)/.test
 LOCAL ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1)
 DEMO_STAMPS := $(CORE_STAMP) $(if $(filter 1,$(LOCAL)),$(GPU_STAMP)) $(if $(filter 1,$(APP)),$(APP_STAMP))
 
-.PHONY: demo app test test-quick lint format docs fuzz
-.PHONY: bench-arena bench-cli bench-coverage bench-fidelity bench-reports bench-score clean help
+.PHONY: demo app test test-quick lint format docs fuzz screenshots
+.PHONY: bench-app bench-arena bench-cli bench-coverage bench-fidelity bench-reports bench-score clean help
 
 help:
 	@sed -n 's/^# //p' Makefile | head -2
@@ -73,6 +73,14 @@ docs: $(TEST_STAMP)
 	$(TEST)/bin/python -m harness.providerdocs docs/providers.md prompts/support.json
 	$(TEST)/bin/python -m arena.reports.exports.page docs/data.md
 
+# The pictures in docs/: a demo of its own, simulated votes over it, and every page in a real browser.
+screenshots: $(TEST_STAMP)
+	rm -rf .screenshots
+	ARENA_DATA_DIR=.screenshots $(TEST)/bin/arena demo
+	$(TEST)/bin/python -m tests.browser.demo_votes .screenshots
+	$(TEST)/bin/python -m tests.browser.screenshots .screenshots --out docs
+	rm -rf .screenshots
+
 test: lint
 	$(TEST)/bin/python -m pytest $(PARALLEL)
 
@@ -96,6 +104,14 @@ bench-coverage: $(TEST_STAMP)
 
 bench-score: $(TEST_STAMP)
 	$(TEST)/bin/python -m tests.benchmarks.scoring
+
+# A database of half a million outcomes and 100,000 votes, every page's first paint over it, and voters voting at once.
+bench-app: $(TEST_STAMP)
+	rm -rf .bench-app
+	$(TEST)/bin/python -m tests.benchmarks.app.seed .bench-app
+	$(TEST)/bin/python -m tests.benchmarks.app.first_paint .bench-app
+	$(TEST)/bin/python -m tests.benchmarks.app.votes .bench-app
+	rm -rf .bench-app
 
 bench-reports: $(TEST_STAMP)
 	$(TEST)/bin/python -m tests.benchmarks.reports

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 st.set_page_config(page_title="Arena", page_icon=Path(__file__).parent / "icon.png", layout="wide")
+st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; }</style>")  # a page begins below its navigation
 st.navigation(
     {
         "Arena": [

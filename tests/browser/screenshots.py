@@ -42,7 +42,7 @@ def served(data_dir: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [str(Path(sys.executable).with_name("arena")), "app", "--headless", "--port", str(port)]
-    checks = {"ARENA_VOTE_GOLD_SHARE": "0", "ARENA_VOTE_REPEAT_SHARE": "0"}
+    checks = {"ARENA_VOTE_GOLD_SHARE": "0", "ARENA_VOTE_REPEAT_SHARE": "0", "ARENA_PLAYGROUND_USD_PER_DAY": "0"}
     environ = {**os.environ, "ARENA_DATA_DIR": str(data_dir), **checks}
     process = subprocess.Popen(
         command, env=environ, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -105,10 +105,21 @@ def main() -> None:
     shots = [
         ("results", "", "Results", "light", None),
         ("results-dark", "", "Results", "dark", "Time to image"),
-        ("images", "images", "Images", "light", None),
+        ("providers", "providers", "Providers", "light", None),
+        ("providers-over-time", "providers?view=Distribution", "Providers", "dark", None),
+        ("runs", "runs", "Runs", "light", None),
+        ("run", "run", "Run", "light", None),
+        ("compare", "compare", "Compare", "light", None),
         ("trial", f"trial?trial={arguments.trial}", "Trial", "light", None),
+        ("images", "images", "Images", "light", None),
+        ("gallery", "gallery", "Gallery", "light", None),
+        ("playground", "playground", "Playground", "dark", None),
         ("vote", "vote", "Vote", "light", None),
-        ("board", "board?by=endpoint", "Leaderboard", "light", None),
+        ("leaderboard", "board", "Leaderboard", "light", None),
+        ("trade-offs", "tradeoffs", "Trade-offs", "light", None),
+        ("matchups", "matchups", "Matchups", "light", None),
+        ("competitions", "competitions", "Competitions", "light", None),
+        ("methodology", "methodology", "Methodology", "light", None),
     ]
     arguments.out.mkdir(parents=True, exist_ok=True)
     with served(arguments.data_dir.absolute()) as address, sync_playwright() as playwright:

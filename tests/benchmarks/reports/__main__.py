@@ -1,10 +1,15 @@
-"""`make bench-reports`: what goes out to files, how fast, in how much memory; a number is that of the outcomes."""
+"""`make bench-reports`: the provider table over a window, and what goes out to files, how fast, in how much memory.
+
+A number is that of the outcomes.
+"""
 
 from __future__ import annotations
 
 import sys
 
-from tests.benchmarks.reports import exports
+from tests.benchmarks.reports import exports, windows
 
 if __name__ == "__main__":
-    exports.report(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
+    outcomes = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    windows.report(outcomes)
+    exports.report(outcomes)

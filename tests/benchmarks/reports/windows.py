@@ -108,17 +108,14 @@ def best(script: str, directory: Path, start: str, end: str, times: int = 3) -> 
     return f"{min(t for t, _ in took):7.3f} to {max(t for t, _ in took):.3f} s over {took[0][1]:,} rows"
 
 
-def main() -> None:
+def report(outcomes: int) -> None:
     """Seed, digest, and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--outcomes", type=int, default=1_000_000)
-    arguments = parser.parse_args()
     sys.stdout.write(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before\n")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         database = open_database(Settings(data_dir=directory), create=True)
-        days = -(-arguments.outcomes // seed.TRIALS_PER_RUN)
-        seed.seed(database, arguments.outcomes, images=False)
+        days = -(-outcomes // seed.TRIALS_PER_RUN)
+        seed.seed(database, outcomes, images=False)
         digests.refresh(database)
         database.close()
         last = seed.FIRST_DAY.date() + timedelta(days=days)
@@ -134,4 +131,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--outcomes", type=int, default=1_000_000)
+    report(options.parse_args().outcomes)
