@@ -5,8 +5,10 @@ A row is named by its number among the rows of its file, from 1, the header not 
 
 from __future__ import annotations
 
+import csv
 import json
 import math
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,8 @@ def read(source: Source) -> Iterator[pa.RecordBatch]:
 
     ConfigError names the file, the row and the column.
     """
+    if source.rows == 0 and not source.path.stat().st_size:
+        return
     parts = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}[source.path.suffix]
     names, count = column_names(source.path), 0
     columns = [*source.table.columns, *([AGAIN] if AGAIN.name in names else [])]
@@ -59,8 +63,8 @@ def column_names(path: Path) -> list[str]:
             case ".jsonl":
                 return _first_keys(path)
             case _:
-                return list(_open_csv(path).schema.names)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+                return _header(path)
+    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
         raise _unreadable(path, error) from None
 
 
@@ -82,8 +86,10 @@ def _unreadable(path: Path, error: Exception) -> ConfigError:
         return ConfigError(f"{path}: is not in UTF-8; save it in that encoding")
     if "magic bytes" in first or "footer" in first:
         return ConfigError(f"{path}: is no Parquet file, or was cut short")
-    if "Empty CSV" in first:
-        return ConfigError(f"{path}: is empty")
+    uneven = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", first)
+    if uneven is not None:
+        row, wanted, found = (int(number) for number in uneven.groups())
+        return ConfigError(f"{path}: row {row - 1}: has {found} cells where there are {wanted} columns")
     return ConfigError(f"{path}: cannot be read: {first}")
 
 
@@ -152,15 +158,23 @@ def _is_number(kind: pa.DataType) -> bool:
 # -- CSV ---------------------------------------------------------------------------------------------------------------
 
 
+def _header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        names = next(csv.reader(file), [])
+    if not names:
+        raise ConfigError(f"{path}: is empty")
+    return names
+
+
 def _open_csv(path: Path, names: list[str] | None = None) -> Any:
     """Every cell as text: an empty one is missing, one with only quotes is an empty text."""
-    from pyarrow import csv
+    from pyarrow import csv as arrow_csv
 
-    return csv.open_csv(
+    return arrow_csv.open_csv(
         path,
-        read_options=csv.ReadOptions(block_size=CSV_BLOCK_BYTES, use_threads=False),
-        parse_options=csv.ParseOptions(newlines_in_values=True),
-        convert_options=csv.ConvertOptions(
+        read_options=arrow_csv.ReadOptions(block_size=CSV_BLOCK_BYTES, use_threads=False),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(
             column_types=dict.fromkeys(names or (), pa.string()),
             null_values=[""],
             strings_can_be_null=True,

@@ -61,7 +61,11 @@ def _source(path: Path) -> Source:
 
     if path.suffix not in SUFFIXES:
         raise ConfigError(f"{path}: is no .csv, .parquet or .jsonl file")
-    told, names = said(path), [n for n in column_names(path) if n != PARTITION_COLUMN]
+    told = said(path)
+    if path.suffix == ".jsonl" and str(told.get("rows")) == "0" and not path.stat().st_size:
+        names = [column.name for column in TABLES[told["table"]].columns] if told.get("table") in TABLES else []
+    else:
+        names = [n for n in column_names(path) if n != PARTITION_COLUMN]
     name = str(told.get("table", "")) or _by_columns(path, names)
     if name not in TABLES:
         raise ConfigError(f"{path}: holds the table {name!r}, which this version does not know{nearest(name, TABLES)}")

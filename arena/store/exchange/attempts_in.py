@@ -24,9 +24,9 @@ def changed(changes: Changes) -> sa.ColumnElement[bool]:
     return either & (ATTEMPT.c.changed_epoch < changes.until)
 
 
-def of_attempts(query: sa.Select[Any], scope: Scope) -> sa.Select[Any]:
+def of_attempts(query: sa.Select[Any], scope: Scope, day: sa.ColumnElement[Any] = WRITTEN_AT) -> sa.Select[Any]:
     """A query over attempts joined with trials and prompts, narrowed and in order."""
-    conditions = [*scope.within(BEGUN_AT), *scope.on_days(WRITTEN_AT)]
+    conditions = [*scope.within(BEGUN_AT), *scope.on_days(day)]
     if scope.run_id is not None:
         conditions.append(TRIAL.c.run_id == scope.run_id)
     if scope.endpoint is not None:

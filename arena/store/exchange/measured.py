@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from arena.domain.plan import Phase
 from arena.domain.request import ImageFormat, Mode
 from arena.store.exchange.attempts_in import ENDED, SAME_ENDPOINT, SAME_PROMPT, WRITTEN_AT, changed, of_attempts
 from arena.store.exchange.columns import Column, Scope, Spec, boolean, integer, moment, real, text
-from arena.store.runs import ARTIFACT, ATTEMPT, GLIMPSE, IMAGE, PROMPT, RUN_ENDPOINT, TRIAL
+from arena.store.runs import ARTIFACT, ATTEMPT, GLIMPSE, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL
 from arena.units import NANO_USD_PER_USD, NS_PER_MS
 
 TRIAL_COLUMNS = (
@@ -36,6 +37,9 @@ MARKS_NS = (
 )
 
 
+WRITTEN_OR_PLANNED_AT = sa.func.coalesce(WRITTEN_AT, RUN.c.created_at)
+
+
 def _attempts(scope: Scope) -> sa.Select[Any]:
     of_trial = {"trial": "seq", "endpoint": "endpoint_id", "requested_width_px": "width_px",
                 "requested_height_px": "height_px", "requested_format": "format"}  # fmt: skip
@@ -48,10 +52,9 @@ def _attempts(scope: Scope) -> sa.Select[Any]:
             table, name = ATTEMPT, of_attempt.get(c.name, c.name)
         columns.append(table.c[name].label(c.name))
     join = sa.and_(ATTEMPT.c.trial_id == TRIAL.c.id, ENDED)
-    query = sa.select(*columns).select_from(TRIAL).join(PROMPT, SAME_PROMPT)
-    if scope == Scope(scope.run_id):  # with trials that were not tried
-        return of_attempts(query.outerjoin(ATTEMPT, join), scope)
-    return of_attempts(query.join(ATTEMPT, join), scope)
+    query = sa.select(*columns).select_from(TRIAL).join(PROMPT, SAME_PROMPT).join(RUN, RUN.c.id == TRIAL.c.run_id)
+    whole = replace(scope, days=None) == Scope(scope.run_id)
+    return of_attempts(query.join(ATTEMPT, join, isouter=whole), scope, WRITTEN_OR_PLANNED_AT)
 
 
 ATTEMPTS = Spec(
@@ -94,7 +97,7 @@ ATTEMPTS = Spec(
     ),
     key=("run_id", "trial", "attempt"),
     query=_attempts,
-    day=WRITTEN_AT,
+    day=WRITTEN_OR_PLANNED_AT,
     changed=changed,
     first=ATTEMPT.c.first_epoch,
 )

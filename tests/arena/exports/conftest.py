@@ -59,9 +59,7 @@ def fill(database, run_id="20260301-235000-full"):
     endpoints = [make_endpoint(e, provider=e.partition("/")[0]) for e in ENDPOINTS]
     card = PriceCard(endpoint="lab/one", from_date="2026-01-01", per_image_usd="0.013", source="x", confidence="low")
     cells = [(p, e, r) for p in PROMPTS for e in ENDPOINTS for r in range(3)]
-    planned = [
-        make_trial(i, e, p, r, seed=2**62 + i, due_ns=i * 7) for i, (p, e, r) in enumerate(cells)
-    ]
+    planned = [make_trial(i, e, p, r, seed=2**62 + i, due_ns=i * 7) for i, (p, e, r) in enumerate(cells)]
     with database.write() as connection:
         made = make_run(run_id=run_id, created_at=AT)
         stored = runs.create_run(connection, made, [(e, card) for e in endpoints], planned, prompts, "o:1:1")
@@ -86,7 +84,7 @@ def outcome(i, started_at):
     )  # fmt: skip
     if i % 9 == 4:
         kinds = (FailureKind.PROVIDER_ERROR, FailureKind.MODERATED_INPUT, FailureKind.DNS)
-        return failed(kinds[i % 3], message="=it said \"no\"", started_at=started_at, calls=(call,), ended_ns=123_456_789)
+        return failed(kinds[i % 3], message='=it said "no"', started_at=started_at, calls=(call,), ended_ns=123_456_789)
     fields = {"started_at": started_at, "calls": (call,), "request_id": f"secret-{i}", "sent_seed": 2**62 + i,
               "server_ms": {"predict": 1.1 + i}, "remarks": ("rerouted",), "unsupported": ("seed",)}  # fmt: skip
     total_ns = 1_234_567_891 + i * 98_765_433
@@ -112,7 +110,9 @@ def vote(database, prompts):
             prompt = prompts[PROMPTS[int(rng.integers(4))]]
             at, voter = AT + timedelta(seconds=11 * n), f"person-{rng.integers(12)}" if n % 10 else "machine"
             sides = [
-                Entry(contender=c.id, attempt_id=None, position=None, cell="c", sha256=sha.get((c.endpoint_id, prompt.id)))
+                Entry(
+                    contender=c.id, attempt_id=None, position=None, cell="c", sha256=sha.get((c.endpoint_id, prompt.id))
+                )
                 for c in (left, right)
             ]
             cell = Cell(key="c", prompt_id=prompt.id, prompt_sha256=prompt.sha256, mode=prompt.mode,
@@ -124,7 +124,9 @@ def vote(database, prompts):
             )  # fmt: skip
             drawn = battles.write_battle(connection, drawn, f"{n:064x}")
             verdict = list(Verdict)[int(rng.choice(6, p=[0.4, 0.3, 0.1, 0.1, 0.05, 0.05]))]
-            cast = Vote(battle_id=drawn.id, voter_id=voter, verdict=verdict, cast_at=at, dwell_ms=900 + n, network="n" * 64)
+            cast = Vote(
+                battle_id=drawn.id, voter_id=voter, verdict=verdict, cast_at=at, dwell_ms=900 + n, network="n" * 64
+            )
             kind = VoterKind.JUDGE if voter == "machine" else VoterKind.HUMAN
             assert battles.write_vote(connection, drawn, cast, kind)
             if n == 30:
@@ -133,7 +135,7 @@ def vote(database, prompts):
                 assert battles.write_vote(connection, drawn, again, kind)
         rule(connection, Ruling(voter_id="person-3", apart=True, reason="declared by the operator: is person-3", by=Ruler.OPERATOR, at=AT))  # fmt: skip  # noqa: E501
         rule(connection, Ruling(vote_id=9, apart=True, reason="a script", by=Ruler.HOUSE, at=AT))
-        one, two = sha["lab/one", "a-cat"], sha["lab/two", "a-cat"]
+        one, two = sha["lab/one", "a-cat"], sha["mill/three", "a-cat"]
         declare_gold(connection, one, two, "the other one is grey", AT)
         rule_on_image(connection, sha["lab/one", "a-dog"], "a watermark", AT, apart=True)
         contenders.retire(connection, people[2].id, AT)
@@ -143,9 +145,7 @@ def figures(database):
     """Everything that is shown of a database, to the last digit."""
     with database.read() as connection:
         boards = [leaderboard(connection, b) for b in (Board(), Board(judges=True), Board(group_by="provider"))]
-        shown = [
-            competitions.competition(connection, row["prompt_id"]) for row in competitions.overview(connection)
-        ]
+        shown = [competitions.competition(connection, row["prompt_id"]) for row in competitions.overview(connection)]
         return {
             "summary": as_json(summarize(queries.outcomes(connection))),
             "boards": [(b.rows, b.votes, b.voters, b.prompts, b.left_out.sentence, b.warnings) for b in boards],
@@ -158,7 +158,8 @@ def images_of(database, prompt_id):
     """The images of a competition without what is local."""
     with database.read() as connection:
         found = competitions.images(connection, prompt_id, Path("x"))
-    return [{k: v for k, v in row.items() if k not in {"attempt", "file"}} for row in found]
+    plain = [{k: v for k, v in row.items() if k not in {"attempt", "file"}} for row in found]
+    return sorted(plain, key=lambda row: row["sha256"])
 
 
 def export(database, table, file_format, out, **options):

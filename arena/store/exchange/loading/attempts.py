@@ -179,7 +179,8 @@ class Attempts:
         touched = self._insert(known, run_id, fresh)
         changed = self._update(there)
         wanted = {known.attempts[key]: row for key, row in outcomes.items()}
-        self._images({i: row for i, row in wanted.items() if i in touched | changed})
+        pictured = touched | (changed - self._with_images(changed))
+        self._images({i: row for i, row in wanted.items() if i in pictured})
         return tally + Tally(len(fresh), len(changed), len(there) - len(changed))
 
     def _insert(self, known: KnownRun, run_id: str, fresh: list[tuple[int, Row]]) -> set[int]:
@@ -203,6 +204,15 @@ class Attempts:
                     self.connection.execute(mine.values(wanted | FIRST_EXPORTABLE))
                     changed.add(stored["id"])
         return changed
+
+    def _with_images(self, attempt_ids: set[int]) -> set[int]:
+        """Those of which it is known already what they delivered."""
+        found: set[int] = set()
+        for piece in in_pieces(attempt_ids):
+            for table in (IMAGE, GLIMPSE):
+                query = sa.select(table.c.attempt_id).where(table.c.attempt_id.in_(piece))
+                found |= set(self.connection.execute(query).scalars())
+        return found
 
     def _images(self, outcomes: dict[int, Row]) -> None:
         """The first image of each outcome; of further ones only the number is known, and they are counted."""
