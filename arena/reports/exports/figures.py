@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from arena.errors import ConfigError
 from arena.metrics.figures import METRICS
 from arena.metrics.phases import PHASES
 from arena.store.exchange.columns import Column, Scope, boolean, integer, real, text
@@ -30,6 +29,8 @@ class Computed:
     key: tuple[str, ...]
     rows: Callable[[Connection, Scope], Iterator[Rows]]
     of_votes: bool = False
+    no_window: str | None = None
+    """Why it cannot be had of a window of time."""
     incremental: bool = False
     day: None = None
 
@@ -48,8 +49,6 @@ def _summaries(connection: Connection, scope: Scope) -> Iterator[Rows]:
     from arena.store import queries
     from arena.store.runs import list_runs
 
-    if scope.begin or scope.end:
-        raise ConfigError("--table summary takes no window: its figures are those of whole runs; name a run")
     runs = [run.id for run in reversed(list_runs(connection))] if scope.run_id is None else [scope.run_id]
     for run_id in runs:
         yield [
@@ -76,14 +75,13 @@ SUMMARY = Computed(
     ),
     key=("run_id", "endpoint", "simulated"),
     rows=_summaries,
+    no_window="its figures are those of whole runs; name a run",
 )
 
 
 def _ratings(connection: Connection, scope: Scope) -> Iterator[Rows]:
     from arena.reports.leaderboard import Board, leaderboard
 
-    if scope.begin or scope.end:
-        raise ConfigError("--table ratings takes no window: a board rests on every vote")
     for simulated in (False, True):
         if scope.simulated in {None, simulated}:
             board = leaderboard(connection, Board(simulated=simulated))
@@ -139,6 +137,7 @@ RATINGS = Computed(
     key=("simulated", "endpoint"),
     rows=_ratings,
     of_votes=True,
+    no_window="a board rests on every vote",
 )
 
 AMOUNTS = ("per_image_usd", "first_mp_usd", "per_mp_usd", "per_input_mp_usd", "per_second_usd", "most_seconds",

@@ -68,7 +68,7 @@ def to_file(
 ) -> list[Path]:
     """Write one file, and one beside it that says where it comes from where the format has no room for that."""
     with new_file(path, force=force) as file:
-        _write(writer(file_format, file, columns), batches, provenance)
+        _write(writer(file_format, file, columns, provenance), batches, provenance)
     if file_format is FileFormat.PARQUET:
         return [path]
     beside = path.with_name(path.name + SIDECAR_SUFFIX)
@@ -87,7 +87,7 @@ def to_stream(
     """Write to a pipe; ConfigError for Parquet on a terminal."""
     if file_format is FileFormat.PARQUET and file.isatty():
         raise ConfigError("--format parquet needs --out FILE or a pipe: a terminal cannot show it")
-    _write(writer(file_format, file, columns), batches, provenance)
+    _write(writer(file_format, file, columns, provenance), batches, provenance)
 
 
 def _write(made: Writer, batches: Iterator[pa.RecordBatch], provenance: Provenance) -> None:
@@ -197,7 +197,7 @@ class Partitions:
         (staging / day).mkdir(exist_ok=True)
         file = (staging / day / f"part-{number:04}.{self.file_format}").open("wb")
         fresh = replace(self.provenance, rows=0, again=0, simulated=set())
-        self._open[day] = _Part(file, writer(self.file_format, file, self.columns), fresh)
+        self._open[day] = _Part(file, writer(self.file_format, file, self.columns, fresh), fresh)
         return self._open[day]
 
     def _close(self, day: str) -> None:

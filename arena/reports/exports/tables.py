@@ -24,6 +24,9 @@ def refuse(table: Spec | Computed, scope: Scope) -> None:
     """ConfigError for filters that a table does not have."""
     if table.of_votes and scope.run_id is not None:
         raise ConfigError(f"--table {table.name} takes no RUN: a vote may be on images of two runs")
+    windowed = scope.begin is not None or scope.end is not None
+    if windowed and isinstance(table, Computed) and table.no_window is not None:
+        raise ConfigError(f"--table {table.name} takes no window: {table.no_window}")
 
 
 def columns(table: Spec | Computed, scope: Scope) -> tuple[Column, ...]:

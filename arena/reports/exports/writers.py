@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from arena.store.exchange.columns import Column
 
 ROW_GROUP_ROWS = 65_536
+COUNTED = ("arena.rows", "arena.simulated", "arena.rows_exported_again")
+"""What is known of a file only at its end."""
 PANDAS = {
     Kind.TEXT: "string",
     Kind.INTEGER: "Int64",
@@ -47,7 +49,7 @@ class Writer(Protocol):
         """Write what remains."""
 
 
-def writer(file_format: FileFormat, file: BinaryIO, columns: Sequence[Column]) -> Writer:
+def writer(file_format: FileFormat, file: BinaryIO, columns: Sequence[Column], provenance: Provenance) -> Writer:
     """The writer of a format."""
     match file_format:
         case FileFormat.CSV:
@@ -55,7 +57,7 @@ def writer(file_format: FileFormat, file: BinaryIO, columns: Sequence[Column]) -
         case FileFormat.JSONL:
             return JsonLines(file, columns)
         case FileFormat.PARQUET:
-            return Parquet(file, columns)
+            return Parquet(file, columns, provenance)
 
 
 class Csv:
@@ -102,14 +104,15 @@ class JsonLines:
 
 
 class Parquet:
-    """Zstandard, row groups of bounded size, the meaning of each column beside it, provenance at the end."""
+    """Zstandard, row groups of bounded size, the meaning of each column beside it, provenance with what was counted."""
 
-    def __init__(self, file: BinaryIO, columns: Sequence[Column]) -> None:
+    def __init__(self, file: BinaryIO, columns: Sequence[Column], provenance: Provenance) -> None:
         from pyarrow import parquet
 
         meanings = {c.name: {"description": c.meaning} for c in columns}
         fields = [field.with_metadata(meanings[field.name]) for field in arrow_schema(columns)]
-        self._schema = pa.schema(fields, metadata=_pandas_metadata(columns))
+        known = {k.encode(): v.encode() for k, v in provenance.as_metadata().items() if k not in COUNTED}
+        self._schema = pa.schema(fields, metadata=_pandas_metadata(columns) | known)
         self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
         self._held: list[pa.RecordBatch] = []
 
@@ -128,7 +131,8 @@ class Parquet:
     def close(self, provenance: Provenance) -> None:
         """Write what remains, and where it comes from."""
         self._flush()
-        self._writer.add_key_value_metadata(provenance.as_metadata())
+        said = provenance.as_metadata()
+        self._writer.add_key_value_metadata({name: said[name] for name in COUNTED if name in said})
         self._writer.close()
 
 

@@ -55,7 +55,7 @@ def test_any_row_is_read_as_it_was_written(tmp_path_factory, name, file_format, 
     batch = pa.RecordBatch.from_pylist(rows, schema=arrow_schema(table.columns))
     path = tmp_path_factory.mktemp("any") / f"x.{file_format}"
     with path.open("wb") as file:
-        made = writer(file_format, file, table.columns)
+        made = writer(file_format, file, table.columns, NoProvenance())
         made.write(batch)
         made.close(NoProvenance())
     (source,) = sources([path])
