@@ -92,7 +92,7 @@ def _read_back(file: Path) -> None:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     columns = "* EXCLUDE (started_at), left(started_at::VARCHAR, 19) AS started_at"
-    theirs = connection.execute(f"WITH o AS (FROM '{file}' SELECT {columns}) SELECT {FIGURES} FROM o").fetchone()  # noqa: S608
+    theirs = connection.execute(f"WITH o AS (FROM '{file}' SELECT {columns}) SELECT {FIGURES} FROM o").fetchone()
     duck_s = time.perf_counter() - begun
     begun = time.perf_counter()
     reader = {".parquet": pd.read_parquet, ".csv": pd.read_csv, ".jsonl": lambda f: pd.read_json(f, lines=True)}
