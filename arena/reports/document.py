@@ -100,7 +100,7 @@ class MarkRow:
 
 @dataclass(frozen=True, slots=True)
 class MarkChart:
-    """One row an endpoint, values along one axis. `until`: where the axis ends, None to fit; `log`: from low to high."""
+    """One row an endpoint, values along one axis. `until`: where the axis ends, None to fit."""
 
     title: str
     reading: str

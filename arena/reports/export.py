@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
-import tempfile
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from arena import __version__
-from arena.errors import ConfigError, StoreError
+from arena.errors import ConfigError
 from arena.reports.summary import flat_rows, summarize
 from arena.store import queries, vote_exchange
+from arena.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     import pandas as pd
 
@@ -69,11 +68,7 @@ def export(connection: Connection, table: Table, run_id: str | None, file_format
         if file_format is FileFormat.PARQUET:
             raise ConfigError("--format parquet needs --out FILE: it cannot be written to a terminal or a pipe")
         return _write_text(frames, file_format, sys.stdout)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        return _write_file(frames, table, run_id, file_format, out)
-    except OSError as error:
-        raise StoreError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+    return _write_file(frames, table, run_id, file_format, out)
 
 
 def _frames(connection: Connection, table: Table, run_id: str | None) -> Iterator[pd.DataFrame]:
@@ -131,21 +126,11 @@ def read_votes(path: Path) -> list[dict[str, Any]]:
 def _write_file(
     frames: Iterable[pd.DataFrame], table: Table, run_id: str | None, file_format: FileFormat, out: Path
 ) -> int:
-    descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}-")
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
+    with whole_file(out) as temporary:
         if file_format is FileFormat.PARQUET:
-            count = _write_parquet(frames, table, run_id, temporary)
-        else:
-            with temporary.open("w", encoding="utf-8", newline="") as file:
-                count = _write_text(frames, file_format, file)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(out)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return count
+            return _write_parquet(frames, table, run_id, temporary)
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            return _write_text(frames, file_format, file)
 
 
 def _write_text(frames: Iterable[pd.DataFrame], file_format: FileFormat, file: TextIO) -> int:
@@ -208,9 +193,3 @@ def _write_parquet(frames: Iterable[pd.DataFrame], table: Table, run_id: str | N
         if writer is not None:
             writer.close()
     return count
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

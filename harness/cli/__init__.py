@@ -31,6 +31,7 @@ from harness.cli import (
     plan,
     prompts,
     providers,
+    report,
     run,
     runs,
     sim,
@@ -48,6 +49,7 @@ cli = typer.Typer(
 )
 cli.command("run")(run.run)
 cli.command("export")(export.export)
+cli.command("report")(report.report)
 cli.command("capacity")(capacity.capacity)
 cli.command("demo")(demo.demo)
 cli.command("app")(app.app)

@@ -1,0 +1,86 @@
+"""What the endpoints of a run made, side by side and small: thumbnails that travel inside the report."""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from arena.errors import StoreError
+from arena.reports.document import Picture, PictureRow, Pictures
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from arena.domain.prompt import Prompt
+    from arena.store.blobs import BlobStore
+
+SIDE_PX = 192
+QUALITY = 70
+MOST_BYTES = 2_000_000
+"""Of all thumbnails together; base64 makes a third more of it."""
+MOST_PIXELS = 64_000_000
+
+
+def contact_sheet(outcomes: pd.DataFrame, prompts: Mapping[str, Prompt], blobs: BlobStore) -> tuple[Pictures, str]:
+    """The first kept image of every prompt at every endpoint, and what is not shown, in a sentence.
+
+    `outcomes` are of one run. Prompts follow each other as they were sent, until `MOST_BYTES` are used up.
+    """
+    measured = outcomes[outcomes["phase"] == "measure"]
+    endpoints = list(dict.fromkeys(zip(measured["endpoint"], measured["simulated"], strict=True)))
+    shown: list[PictureRow] = []
+    used = 0
+    every = list(dict.fromkeys(measured["prompt_id"]))
+    for prompt_id in every:
+        rows = measured[measured["prompt_id"] == prompt_id]
+        cells = [_of_endpoint(rows, str(name), bool(simulated), blobs) for name, simulated in endpoints]
+        used += sum(len(cell.uri or "") * 3 // 4 for cell in cells)
+        if used > MOST_BYTES:
+            break
+        text = prompts[prompt_id].text if prompt_id in prompts else str(prompt_id)
+        shown.append(PictureRow(text, tuple(cells)))
+    told = f"The first image of each prompt at each endpoint, at most {SIDE_PX} px wide and high"
+    left = len(every) - len(shown)
+    return Pictures(tuple(shown)), f"{told}; {left} further prompts are not shown." if left else f"{told}."
+
+
+def _of_endpoint(rows: pd.DataFrame, endpoint: str, simulated: bool, blobs: BlobStore) -> Picture:
+    caption = f"{endpoint} (simulated)" if simulated else endpoint
+    kept = rows[(rows["endpoint"] == endpoint) & (rows["status"] == "succeeded")]["image_sha256"].dropna()
+    if kept.empty:
+        return Picture(None, "no image was kept", caption)
+    try:
+        return Picture(_thumbnail(blobs.get(str(kept.iloc[0]))), f"What {caption} made of this prompt", caption)
+    except StoreError:
+        return Picture(None, "the image is missing or damaged", caption)
+
+
+def _thumbnail(data: bytes) -> str:
+    """A small JPEG without metadata as a data URI; StoreError if the image cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise ValueError("too many pixels")
+                small = _on_white(ImageOps.exif_transpose(image))
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise StoreError(f"an image cannot be shown: {type(error).__name__}") from error
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    image.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    ground = Image.new("RGBA", layer.size, "white")
+    return Image.alpha_composite(ground, layer).convert("RGB")
