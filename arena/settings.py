@@ -16,7 +16,8 @@ class Settings(BaseSettings):
 
     `ARENA_CONFIG_DIR` adds a directory with one's own `endpoints.toml`, `prices.toml`, prompt sets and plans. Of the
     pairs that are voted on, `ARENA_VOTE_GOLD_SHARE` have a known answer and `ARENA_VOTE_REPEAT_SHARE` come a second
-    time; `ARENA_VOTES_PER_VOTER_AND_DAY` and `ARENA_VOTES_PER_NETWORK_AND_DAY` cap votes.
+    time; `ARENA_VOTES_PER_VOTER_AND_DAY` and `ARENA_VOTES_PER_NETWORK_AND_DAY` cap votes. `ARENA_OTEL_ENDPOINT` is the
+    OpenTelemetry collector to which every run is exported when it has ended.
     """
 
     model_config = SettingsConfigDict(env_prefix="ARENA_", extra="ignore")
@@ -29,6 +30,7 @@ class Settings(BaseSettings):
     vote_repeat_share: float = Field(default=0.04, ge=0, le=0.3)
     votes_per_voter_and_day: int = Field(default=500, ge=1)
     votes_per_network_and_day: int = Field(default=2000, ge=1)
+    otel_endpoint: str | None = Field(default=None, pattern=r"^https?://\S+$")
 
     @property
     def url(self) -> str:

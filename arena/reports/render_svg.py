@@ -28,13 +28,7 @@ LABEL_FLIPS_PERCENT = 55.0
 
 def svg(chart: Chart, name: str) -> str:
     """A chart as an `<svg>` element; `name` is unique in its page."""
-    match chart:
-        case MarkChart():
-            root = _marks(chart)
-        case BarChart():
-            root = _bars(chart)
-        case DotChart():
-            root = _dots(chart)
+    root = _drawn(chart)
     root.set("role", "img")
     root.set("aria-labelledby", f"{name}-title {name}-words")
     title, words = Element("title", id=f"{name}-title"), Element("desc", id=f"{name}-words")
@@ -42,6 +36,16 @@ def svg(chart: Chart, name: str) -> str:
     root.insert(0, title)
     root.insert(1, words)
     return tostring(root, encoding="unicode")
+
+
+def _drawn(chart: Chart) -> Element:
+    match chart:
+        case MarkChart():
+            return _marks(chart)
+        case BarChart():
+            return _bars(chart)
+        case DotChart():
+            return _dots(chart)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from arena.reports.summary import EndpointSummary
 
 METRIC = {metric.name: metric for metric in METRICS}
-LOG_FROM_RATIO = 30
+LOG_FROM_RATIO, LOG_COST_FROM_RATIO = 30, 3
 
 
 def time_to_image(summaries: Sequence[EndpointSummary]) -> MarkChart:
@@ -80,7 +80,8 @@ def cost_against_time(summaries: Sequence[EndpointSummary]) -> DotChart | None:
         dots.append(Dot(s.endpoint, s.simulated, cost.value, p50.value / 1000, low, high, words))
     if not dots:
         return None
-    log = min(dot.x for dot in dots) > 0 and max(dot.x for dot in dots) / min(dot.x for dot in dots) > 1
+    costs = [dot.x for dot in dots]
+    log = min(costs) > 0 and max(costs) / min(costs) > LOG_COST_FROM_RATIO
     scale = "The cost is on a logarithmic scale. " if log else ""
     note = f" Not shown, for want of a cost or a time: {', '.join(without)}." if without else ""
     return DotChart(

@@ -167,16 +167,16 @@ def _messages(rows: pd.DataFrame) -> list[Section]:
     failed = rows[(rows["phase"] == "measure").to_numpy(dtype=bool)].dropna(subset=["failure_kind"])
     if failed.empty:
         return []
-    last = failed.groupby(["endpoint", "failure_kind"], sort=True)["failure_message"].agg(["size", "last"])
+    found = failed.groupby(["endpoint", "failure_kind"], sort=True)["failure_message"].agg(["size", "last"])
     columns = (Column("Endpoint"), Column("Failure"), Column("Times", numeric=True), Column("Last message"))
     cells = tuple(
         (
-            Cell(str(endpoint)),
-            Cell(written.kind(str(kind))),
+            Cell(str(row["endpoint"])),
+            Cell(written.kind(str(row["failure_kind"]))),
             Cell(str(row["size"])),
             Cell(_shortened(str(row["last"])), foreign=True),
         )
-        for (endpoint, kind), row in last.iterrows()
+        for row in found.reset_index().to_dict(orient="records")
     )
     return [Section("What failures said", (Table("Last message by endpoint and failure", columns, cells),))]
 

@@ -28,6 +28,8 @@ from harness.cli import (
     export,
     images,
     local,
+    metrics,
+    otel,
     plan,
     prompts,
     providers,
@@ -59,7 +61,7 @@ runs.cli.command("capacity")(capacity.again)
 runs.cli.command("behaviour")(behaviour.again)
 providers.cli.command("behaviour")(behaviour.behaviour)
 runs.cli.command("compare")(compare.compare)
-for noun in (plan, runs, endpoints, providers, prompts, contenders, images, votes, db, sim, local):
+for noun in (plan, runs, endpoints, providers, prompts, contenders, images, votes, db, metrics, otel, sim, local):
     cli.add_typer(noun.cli)
 
 
