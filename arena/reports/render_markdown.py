@@ -27,7 +27,7 @@ from arena.reports.document import (
 if TYPE_CHECKING:
     from arena.reports.document import Block, Cell, Document, Section
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]#!|<>~$&]|:(?=\S)|^[-+=](?=\s)|^\d+(?=[.)]\s))")
+_MARKUP = re.compile(r"([\\`*_{}\[\]#!|<>~$&]|:(?=\S)|^[-+=](?=\s)|(?<=^\d)[.)](?=\s))")
 _NO_MENTION = "@<!-- -->"
 _ALERT = {"simulated": "WARNING", "unfit": "CAUTION", "note": "NOTE"}
 
