@@ -13,11 +13,12 @@ from arena.errors import StoreError
 from arena.reports.document import Picture, PictureRow, Pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from arena.domain.prompt import Prompt
+    from arena.reports.summary import EndpointSummary
     from arena.store.blobs import BlobStore
 
 SIDE_PX = 192
@@ -27,19 +28,21 @@ MOST_BYTES = 2_000_000
 MOST_PIXELS = 64_000_000
 
 
-def contact_sheet(outcomes: pd.DataFrame, prompts: Mapping[str, Prompt], blobs: BlobStore) -> tuple[Pictures, str]:
+def contact_sheet(
+    outcomes: pd.DataFrame, summaries: Sequence[EndpointSummary], prompts: Mapping[str, Prompt], blobs: BlobStore
+) -> tuple[Pictures, str]:
     """The first kept image of every prompt at every endpoint, and what is not shown, in a sentence.
 
-    `outcomes` are of one run. Prompts follow each other as they were sent, until `MOST_BYTES` are used up.
+    `outcomes` are of one run, `summaries` its endpoints in the order in which they are shown. Prompts follow each other
+    as they were sent, until `MOST_BYTES` are used up.
     """
     measured = outcomes[outcomes["phase"] == "measure"]
-    endpoints = list(dict.fromkeys(zip(measured["endpoint"], measured["simulated"], strict=True)))
     shown: list[PictureRow] = []
     used = 0
     every = list(dict.fromkeys(measured["prompt_id"]))
     for prompt_id in every:
         rows = measured[measured["prompt_id"] == prompt_id]
-        cells = [_of_endpoint(rows, str(name), bool(simulated), blobs) for name, simulated in endpoints]
+        cells = [_of_endpoint(rows, summary, blobs) for summary in summaries]
         used += sum(len(cell.uri or "") * 3 // 4 for cell in cells)
         if used > MOST_BYTES:
             break
@@ -50,9 +53,10 @@ def contact_sheet(outcomes: pd.DataFrame, prompts: Mapping[str, Prompt], blobs: 
     return Pictures(tuple(shown)), f"{told}; {left} further prompts are not shown." if left else f"{told}."
 
 
-def _of_endpoint(rows: pd.DataFrame, endpoint: str, simulated: bool, blobs: BlobStore) -> Picture:
-    caption = f"{endpoint} (simulated)" if simulated else endpoint
-    kept = rows[(rows["endpoint"] == endpoint) & (rows["status"] == "succeeded")]["image_sha256"].dropna()
+def _of_endpoint(rows: pd.DataFrame, summary: EndpointSummary, blobs: BlobStore) -> Picture:
+    caption = label(summary)
+    mine = (rows["endpoint"] == summary.endpoint) & (rows["simulated"] == summary.simulated)
+    kept = rows[mine & (rows["status"] == "succeeded")]["image_sha256"].dropna()
     if kept.empty:
         return Picture(None, "no image was kept", caption)
     try:

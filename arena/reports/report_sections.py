@@ -81,7 +81,7 @@ def figure_sections(summaries: Sequence[EndpointSummary], metrics: Sequence[Metr
 
 def _figure_table(caption: str, summaries: Sequence[EndpointSummary], metrics: Sequence[Metric]) -> Table:
     columns = (Column("Endpoint"), *(Column(written.capitalized(m.title), numeric=True) for m in metrics))
-    rows = tuple((_name(s), *(figure_cell(m, s.figures[m.name]) for m in metrics)) for s in summaries)
+    rows = tuple((endpoint_cell(s), *(figure_cell(m, s.figures[m.name]) for m in metrics)) for s in summaries)
     return Table(caption, columns, rows)
 
 
@@ -93,7 +93,8 @@ def figure_cell(metric: Metric, figure: Figure) -> Cell:
     return Cell(written.value(metric, figure.value), below)
 
 
-def _name(summary: EndpointSummary) -> Cell:
+def endpoint_cell(summary: EndpointSummary) -> Cell:
+    """An endpoint's name, marked where it is simulated."""
     return Cell(summary.endpoint, "simulated" if summary.simulated else "")
 
 
@@ -102,7 +103,7 @@ def _phases(summaries: Sequence[EndpointSummary]) -> list[Block]:
     if not told:
         return []
     columns = (Column("Endpoint"), *(Column(written.capitalized(m.title), numeric=True) for m in told))
-    rows = tuple((_name(s), *(figure_cell(m, s.phases[m.name]) for m in told)) for s in summaries)
+    rows = tuple((endpoint_cell(s), *(figure_cell(m, s.phases[m.name]) for m in told)) for s in summaries)
     return [
         Table("Where the time goes", columns, rows),
         Paragraph("Medians of the successes; a server's own times are by its own clock, and never subtracted."),
@@ -115,29 +116,25 @@ def _failures(summaries: Sequence[EndpointSummary]) -> list[Block]:
     unknown = any(s.unknown for s in summaries)
     if not kinds and not unknown:
         return [Paragraph("No attempt failed.")]
-    columns = [Column("Failure"), Column("Blame"), *(Column(written.label(s), numeric=True) for s in summaries)]
-    rows = [
-        (
-            Cell(written.kind(kind)),
-            Cell(kind.blame.value),
-            *(Cell(str(s.failures.get(kind.value, 0))) for s in summaries),
-        )
-        for kind in kinds
-    ]
+    columns = [Column("Endpoint"), *(Column(f"{written.kind(k)} ({k.blame.value})", numeric=True) for k in kinds)]
+    rows = [[endpoint_cell(s), *(Cell(str(s.failures.get(kind.value, 0))) for kind in kinds)] for s in summaries]
     if unknown:
-        rows.append((Cell("end unknown"), Cell("nobody"), *(Cell(str(s.unknown)) for s in summaries)))
+        columns.append(Column("end unknown", numeric=True))
+        rows = [[*row, Cell(str(s.unknown))] for row, s in zip(rows, summaries, strict=True)]
     chart = [report_charts.failures(summaries)] if kinds else []
-    return [*chart, Table("Attempts without a usable image", tuple(columns), tuple(rows))]
+    caption = "Attempts without a usable image, by kind and by whom is to blame"
+    return [*chart, Table(caption, tuple(columns), tuple(tuple(row) for row in rows))]
 
 
-def price_section(rows: Sequence[dict[str, Any]], said: str) -> list[Section]:
+def price_section(rows: Sequence[dict[str, Any]], summaries: Sequence[EndpointSummary], said: str) -> list[Section]:
     """Prices with their date and source, as `arena.reports.providers.price_row` gives them."""
+    real = {s.endpoint for s in summaries if not s.simulated}
     if not rows:
         return []
     columns = (Column("Endpoint"), *(Column(title) for title in PRICE_COLUMNS.values()))
     cells = tuple(
         (
-            Cell(row["endpoint"], "simulated" if row["confidence"] == "simulated" else ""),
+            Cell(row["endpoint"], "" if row["endpoint"] in real else "simulated"),
             *(Cell(row[name] or written.DASH, foreign=name == "source") for name in PRICE_COLUMNS),
         )
         for row in rows

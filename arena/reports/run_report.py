@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 MOST_PROMPTS = 100
 MOST_TEXT = 300
+_IN_FORCE = "The price cards that were in force when the run was made."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def run_report(connection: Connection, run_id: str, house: House, blobs: BlobSto
         *_stop_section(read),
         *([] if blobs is None else [_image_section(read, blobs)]),
         *report_sections.board_sections(read.boards),
-        *report_sections.price_section(read.prices, "The price cards that were in force when the run was made."),
+        *report_sections.price_section(read.prices, read.summaries, _IN_FORCE),
         report_sections.methodology_section(house),
         _prompt_section(read),
         _again(read.run),
@@ -167,11 +168,13 @@ def _messages(rows: pd.DataFrame) -> list[Section]:
     failed = rows[(rows["phase"] == "measure").to_numpy(dtype=bool)].dropna(subset=["failure_kind"])
     if failed.empty:
         return []
-    found = failed.groupby(["endpoint", "failure_kind"], sort=True)["failure_message"].agg(["size", "last"])
+    found = failed.groupby(["endpoint", "simulated", "failure_kind"], sort=True)["failure_message"].agg(
+        ["size", "last"]
+    )
     columns = (Column("Endpoint"), Column("Failure"), Column("Times", numeric=True), Column("Last message"))
     cells = tuple(
         (
-            Cell(str(row["endpoint"])),
+            Cell(str(row["endpoint"]), "simulated" if row["simulated"] else ""),
             Cell(written.kind(str(row["failure_kind"]))),
             Cell(str(row["size"])),
             Cell(_shortened(str(row["last"])), foreign=True),
@@ -229,7 +232,7 @@ def _stop_section(read: _Read) -> list[Section]:
 
 
 def _image_section(read: _Read, blobs: BlobStore) -> Section:
-    sheet, said = contact_sheet(read.rows, read.prompts, blobs)
+    sheet, said = contact_sheet(read.rows, read.summaries, read.prompts, blobs)
     return Section("Images", (Paragraph(said), sheet))
 
 

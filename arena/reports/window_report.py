@@ -41,7 +41,7 @@ def window_report(connection: Connection, window: Window, catalog: Catalog, hous
         *report_sections.figure_sections(summaries, WINDOW_METRICS),
         Section("Compared", (Paragraph(_NOT_COMPARED),)),
         *report_sections.board_sections(boards),
-        *report_sections.price_section(prices, f"The price cards in force on {_last_day(window)}."),
+        *report_sections.price_section(prices, summaries, f"The price cards in force on {_last_day(window)}."),
         report_sections.methodology_section(house),
         Section("How to repeat it", _again(window), reference=True),
     ]
