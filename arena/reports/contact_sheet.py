@@ -11,6 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from arena.errors import StoreError
 from arena.reports.document import Picture, PictureRow, Pictures
+from arena.reports.written import label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
