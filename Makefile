@@ -56,7 +56,7 @@ $(TEST)/bin/python:
 
 $(TEST_STAMP): $(TEST)/bin/python pyproject.toml $(CONSTRAINTS)
 	@echo "installing what the tests need into $(TEST), torch included: several GB to download on Linux"
-	$(TEST)/bin/python $(INSTALL) --editable '.[app,dev,gpu,postgres,scoring]'
+	$(TEST)/bin/python $(INSTALL) --editable '.[app,dev,gpu,otel,postgres,scoring]'
 	@touch $@
 
 lint: $(TEST_STAMP)

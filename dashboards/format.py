@@ -6,26 +6,21 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from arena.domain.run import RunStatus
-from arena.units import format_ms, format_usd
+from arena.reports.written import DASH as DASH
+from arena.reports.written import STATUS as STATUS
+from arena.reports.written import capitalized as capitalized
+from arena.reports.written import figure_text as figure_text
+from arena.reports.written import interval as interval
+from arena.reports.written import kind as kind
+from arena.reports.written import label as label
+from arena.reports.written import utc as utc
+from arena.reports.written import value as value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
-    from arena.metrics.base import Figure, Metric
-    from arena.reports.summary import EndpointSummary
-
-DASH = "–"
 PALETTE = ("#2A7FC1", "#E08A00", "#12A37B", "#C9659F", "#D4541B", "#4FB0E3", "#8A8F98", "#A08F1E")
 SHADES = (0.0, 0.35, -0.3, 0.6)
-STATUS = {
-    RunStatus.RUNNING: "running",
-    RunStatus.FINISHED: "finished",
-    RunStatus.INTERRUPTED: "interrupted",
-    RunStatus.BUDGET: "stopped by its budget",
-    RunStatus.FAILED: "failed",
-}
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=])")
 
 
@@ -88,59 +83,6 @@ def shade(colour: str, lighter: float) -> str:
 def colour(known: Mapping[str, str], endpoint: str) -> str:
     """An endpoint's colour, grey where it has none."""
     return known.get(endpoint, "#8A8F98")
-
-
-def label(summary: EndpointSummary) -> str:
-    """An endpoint's name, marked where it is simulated."""
-    return f"{summary.endpoint} (simulated)" if summary.simulated else summary.endpoint
-
-
-def capitalized(text: str) -> str:
-    """Sentence case, leaving the rest of the letters alone, and symbols such as n."""
-    return text[:1].upper() + text[1:] if len(text) > 1 else text
-
-
-def kind(name: str) -> str:
-    """A failure kind in words."""
-    return name.replace("_", " ")
-
-
-def value(metric: Metric, number: float | None) -> str:
-    """One number in its unit, or a dash."""
-    if number is None:
-        return DASH
-    match metric.unit:
-        case "ms":
-            return format_ms(number)
-        case "ratio":
-            return f"{number * 100:.1f} %"
-        case "usd":
-            return format_usd(number)
-        case "count":
-            return f"{number:.0f}"
-        case _:
-            return f"{number:.1f}"
-
-
-def interval(metric: Metric, figure: Figure) -> str:
-    """`2.74–3.87 s`, `79.8–99.3 %`, or nothing where there is no interval."""
-    if figure.low is None or figure.high is None:
-        return ""
-    if metric.unit == "ms" and figure.high >= 1000:
-        return f"{figure.low / 1000:.2f}–{figure.high / 1000:.2f} s"
-    low, high = value(metric, figure.low), value(metric, figure.high)
-    return f"{low.removesuffix(' ms').removesuffix(' %')}–{high}"
-
-
-def figure_text(metric: Metric, figure: Figure) -> str:
-    """`3.46 s (2.74–3.87 s, n 24)`."""
-    details = [part for part in (interval(metric, figure), f"n {figure.n}") if part]
-    return f"{value(metric, figure.value)} ({', '.join(details)})"
-
-
-def utc(moment: datetime) -> str:
-    """A time that is UTC and says so."""
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def size(size_bytes: float) -> str:

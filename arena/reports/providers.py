@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from arena.catalog import Catalog
     from arena.domain.endpoint import Endpoint
+    from arena.pricing import PriceCard
 
 
 def shown(catalog: Catalog, *, simulated: bool) -> list[Endpoint]:
@@ -21,22 +22,21 @@ def shown(catalog: Catalog, *, simulated: bool) -> list[Endpoint]:
 def price_rows(catalog: Catalog, endpoints: Iterable[Endpoint], on: date) -> list[dict[str, Any]]:
     """One flat row an endpoint: the price in force on a day, from when, by which source and how sure."""
     book = catalog.prices()
-    rows = []
-    for endpoint in endpoints:
-        card = book.card(endpoint.id, on)
-        rows.append(
-            {
-                "endpoint": endpoint.id,
-                "provider": endpoint.provider,
-                "model": endpoint.model,
-                "modes": " ".join(endpoint.modes),
-                "price": None if card is None else card.in_words,
-                "from_date": None if card is None else card.from_date.isoformat(),
-                "confidence": None if card is None else card.confidence,
-                "source": None if card is None else card.source,
-            }
-        )
-    return rows
+    return [price_row(endpoint, book.card(endpoint.id, on)) for endpoint in endpoints]
+
+
+def price_row(endpoint: Endpoint, card: PriceCard | None) -> dict[str, Any]:
+    """What an endpoint charges by a price card, from when, by which source and how sure; None where nobody knows."""
+    return {
+        "endpoint": endpoint.id,
+        "provider": endpoint.provider,
+        "model": endpoint.model,
+        "modes": " ".join(endpoint.modes),
+        "price": None if card is None else card.in_words,
+        "from_date": None if card is None else card.from_date.isoformat(),
+        "confidence": None if card is None else card.confidence,
+        "source": None if card is None else card.source,
+    }
 
 
 def support_rows(catalog: Catalog, endpoints: Iterable[Endpoint]) -> list[dict[str, Any]]:

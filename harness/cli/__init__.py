@@ -29,11 +29,14 @@ from harness.cli import (
     images,
     imports,
     local,
+    metrics,
+    otel,
     plan,
     prompts,
     providers,
     prune,
     recommend,
+    report,
     run,
     runs,
     same_weights,
@@ -56,6 +59,7 @@ cli = typer.Typer(
 cli.command("run")(run.run)
 cli.command("export")(export.export)
 cli.command("import")(imports.import_)
+cli.command("report")(report.report)
 cli.command("capacity")(capacity.capacity)
 cli.command("demo")(demo.demo)
 cli.command("app")(app.app)
@@ -67,7 +71,23 @@ runs.cli.command("behaviour")(behaviour.again)
 providers.cli.command("behaviour")(behaviour.behaviour)
 providers.cli.command("same-weights")(same_weights.same_weights)
 runs.cli.command("compare")(compare.compare)
-for noun in (plan, runs, schedule, endpoints, providers, prompts, contenders, images, score, votes, db, sim, local):
+for noun in (
+    plan,
+    runs,
+    schedule,
+    endpoints,
+    providers,
+    prompts,
+    contenders,
+    images,
+    score,
+    votes,
+    db,
+    metrics,
+    otel,
+    sim,
+    local,
+):
     cli.add_typer(noun.cli)
 
 

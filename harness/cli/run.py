@@ -11,6 +11,7 @@ import typer
 
 from harness.cli import console
 from harness.cli.console import Json, Yes, say
+from harness.cli.otel import export_if_wanted
 
 if TYPE_CHECKING:
     from arena.catalog import Catalog
@@ -157,7 +158,7 @@ def execute_live(
         return status
 
     try:
-        return anyio.run(main)
+        status = anyio.run(main)
     except ExceptionGroup as group:
         ours, _ = group.split(ArenaError)
         if ours is None:
@@ -165,6 +166,8 @@ def execute_live(
         say(f"arena: {innermost(ours)}")
         say(incomplete)
         raise typer.Exit(EXIT_FAILED) from None
+    export_if_wanted(database, settings, session.run.id)
+    return status
 
 
 async def executed(database: Database, settings: Settings, session: Session, progress: Progress) -> RunStatus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -111,7 +111,7 @@ def lookup(
 
 def print_run(database: Database, run_id: str, *, as_json: bool, everything: bool = False) -> None:
     """A run's summary on stdout; `everything`: with the figures that are details."""
-    from arena.reports import fitness, stopping, summary
+    from arena.reports import fitness, run_facts, stopping, summary
     from arena.store.queries import outcomes
     from arena.store.runs import get_run
 
@@ -121,7 +121,7 @@ def print_run(database: Database, run_id: str, *, as_json: bool, everything: boo
         stopped = stopping.stopping(connection, run, rows)
     summaries = summary.summarize(rows)
     if as_json:
-        of_run = _run_json(run) | {
+        of_run = run_facts.as_json(run) | {
             "stop": stopping.as_json(run, stopped),
             "fitness": fitness.as_json(run, summaries),
         }
@@ -149,23 +149,6 @@ def _title(run: Run) -> str:
     simulated = " · SIMULATED" if run.simulated else ""
     silent = ", but silent: its process has died" if run.silent(datetime.now(UTC)) else ""
     return f"run {run.id} · plan {run.plan.name} · {run.status}{silent}{simulated} · 95 % intervals in brackets"
-
-
-def _run_json(run: Run) -> dict[str, Any]:
-    from arena.units import usd_from_nano
-
-    budget_usd = usd_from_nano(run.budget_nano_usd)
-    return {
-        "id": run.id,
-        "plan": run.plan.name,
-        "plan_sha256": run.plan_sha256,
-        "status": run.status,
-        "simulated": run.simulated,
-        "created_at": run.created_at.isoformat(),
-        "ended_at": None if run.ended_at is None else run.ended_at.isoformat(),
-        "budget_usd": None if budget_usd is None else float(budget_usd),
-        "environment": run.environment.model_dump(),
-    }
 
 
 def _print_trial(database: Database, run_id: str, trial: int, *, as_json: bool) -> None:

@@ -156,7 +156,10 @@ def test_a_key_is_in_no_output_row_or_file(arena):
     assert key.encode() not in written
 
 
-@pytest.mark.parametrize("module", ["pandas", "torch", "streamlit", "numpy", "sqlalchemy", "httpx"])
+@pytest.mark.parametrize(
+    "module",
+    ["pandas", "torch", "streamlit", "numpy", "sqlalchemy", "httpx", "jinja2", "prometheus_client", "opentelemetry"],
+)
 def test_help_imports_nothing_heavy(module):
     code = (
         "import sys\nsys.argv = ['arena', '--help']\nfrom harness.cli import main\n"

@@ -61,7 +61,7 @@ def test_the_commands_of_the_readme_work_in_their_order(tmp_path):
             elif command not in MADE:
                 done = run(command, tmp_path, environment)
                 assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-                assert done.stdout or re.search(r"\d+ (rows written|files written|votes read)", done.stderr)
+                assert done.stdout or re.search(r"\d+ (rows written|files written|votes read)|written to", done.stderr)
     assert (tmp_path / "first.parquet").is_file()
     assert len((tmp_path / "all.csv").read_text().splitlines()) == 1 + 84
 

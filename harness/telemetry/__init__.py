@@ -1,0 +1,1 @@
+"""Finished runs as OpenTelemetry traces and metrics."""
