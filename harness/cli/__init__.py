@@ -27,6 +27,7 @@ from harness.cli import (
     endpoints,
     export,
     images,
+    keys,
     local,
     plan,
     prompts,
@@ -57,7 +58,7 @@ runs.cli.command("capacity")(capacity.again)
 runs.cli.command("behaviour")(behaviour.again)
 providers.cli.command("behaviour")(behaviour.behaviour)
 runs.cli.command("compare")(compare.compare)
-for noun in (plan, runs, endpoints, providers, prompts, contenders, images, votes, db, sim, local):
+for noun in (plan, runs, endpoints, providers, prompts, contenders, images, votes, db, sim, local, keys):
     cli.add_typer(noun.cli)
 
 

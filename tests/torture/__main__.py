@@ -1,7 +1,7 @@
 """`make torture`: 300 kills, or `--kills N`; `--only KIND` and `--seed S` repeat one of them alone.
 
-    python -m tests.torture --only run --seed 17
-    python -m tests.torture --kills 20 --database postgresql
+python -m tests.torture --only run --seed 17
+python -m tests.torture --kills 20 --database postgresql
 """
 
 import argparse

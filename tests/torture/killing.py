@@ -53,10 +53,8 @@ def kill(place: Place, words: Sequence[str], after_s: float) -> Killed:
     process = begin(place, words)
     ended: int | None = None
     with process:
-        try:
+        with suppress(subprocess.TimeoutExpired):
             ended = process.wait(after_s)
-        except subprocess.TimeoutExpired:
-            pass
         at_s = time.monotonic()
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

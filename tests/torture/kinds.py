@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tests.postgres import new_postgres_database
@@ -17,6 +16,7 @@ from tests.torture.votes import Votes
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
+    from pathlib import Path
 
 
 class Kind(Protocol):

@@ -62,7 +62,9 @@ class Migrations:
         demand(_state(place) == new, "upgrading again does not end where one upgrade alone ends")
         place.check()
         place.drop()
-        return f"from {revision}, killed after {killed.after_s:.2f} s of {self._whole_s[revision]:.2f} s; schema: {where}"
+        return (
+            f"from {revision}, killed after {killed.after_s:.2f} s of {self._whole_s[revision]:.2f} s; schema: {where}"
+        )
 
 
 def _revisions() -> list[str]:

@@ -26,7 +26,7 @@ class LostError(AssertionError):
     """Something is missing, doubled or half there."""
 
 
-def demand(condition: bool, message: str) -> None:  # noqa: FBT001 - reads as an assertion does
+def demand(condition: bool, message: str) -> None:
     """LostError unless it is so."""
     if not condition:
         raise LostError(message)

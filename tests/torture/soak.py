@@ -57,7 +57,7 @@ class Sample:
 
 
 def soak(fire: Callable[[datetime], None], rounds: int, warmup: int) -> list[Sample]:
-    """Fire so often, five minutes apart on a clock that nobody waits for; a sample after each round but the first few."""
+    """Fire so often, five minutes apart on a clock that nobody waits for; a sample after each round but the first."""
     now, process, samples = datetime(2026, 11, 21, tzinfo=UTC), psutil.Process(), []
     for number in range(warmup + rounds):
         fire(now)
@@ -81,9 +81,7 @@ def growths(samples: Sequence[Sample]) -> dict[str, tuple[float, float, float]]:
     found = {}
     for name in ("memory_bytes", "open_files", "threads", "children"):
         first, last = ends(name)
-        allowed = (
-            first * (1 + MEMORY_GROWTH) + MEMORY_SLACK_BYTES if name == "memory_bytes" else first + OPEN_SLACK
-        )
+        allowed = first * (1 + MEMORY_GROWTH) + MEMORY_SLACK_BYTES if name == "memory_bytes" else first + OPEN_SLACK
         found[name] = first, last, allowed
     return found
 
@@ -134,7 +132,7 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory(prefix="arena-soak-") as directory, firing(Path(directory)) as fired:
         samples = soak(fired, options.runs, options.warmup)
-    print(f"{options.runs} runs: {fired.succeeded} attempts succeeded, {fired.failed} failed as the simulators were told")
+    print(f"{options.runs} runs: {fired.succeeded} attempts succeeded, {fired.failed} failed, as was asked for")
     grown = False
     for name, (first, last, allowed) in growths(samples).items():
         grown = grown or last > allowed

@@ -13,7 +13,6 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-
 HEAVY = (
     "arena.battles.ballots", "arena.reports.export", "arena.store.digests", "arena.store.vote_exchange", "harness.cli",
     "harness.session",
