@@ -39,7 +39,6 @@ class Ledger:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self.calls: list[Paid] = []
-        self.headers: list[tuple[str, dict[str, str]]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST":
@@ -75,7 +74,14 @@ def _marker(path: str, body: bytes) -> Marker:
 def simulated(contenders: Sequence[SimContender]) -> Iterator[tuple[str, Ledger]]:
     """Serve them from a thread of this process; the base URL, and the ledger."""
     ledger = Ledger(build_app(contenders))
-    config = uvicorn_config(ledger)
+    with served(ledger) as url:
+        yield url, ledger
+
+
+@contextmanager
+def served(app: ASGIApp) -> Iterator[str]:
+    """Serve an app on a free port of 127.0.0.1; its base URL."""
+    config = uvicorn_config(app)
     config.host, config.port = "127.0.0.1", 0
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -85,7 +91,7 @@ def simulated(contenders: Sequence[SimContender]) -> Iterator[tuple[str, Ledger]
         time.sleep(0.02)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield f"http://127.0.0.1:{port}", ledger
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join(20)
