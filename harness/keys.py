@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from importlib import util
 from typing import TYPE_CHECKING, Literal
 
 from arena.errors import ConfigError
@@ -72,41 +73,42 @@ def _in_keyring(name: str) -> SecretStr | None:
 
 def store(name: str, value: SecretStr) -> str:
     """Put a key into the keyring; returns the keyring's name. ConfigError if there is none that keeps it."""
-    where = backend()
-    import keyring
-
+    _require_package()
     try:
+        import keyring
+
         keyring.set_password(SERVICE, name, value.get_secret_value())
         kept = keyring.get_password(SERVICE, name) == value.get_secret_value()
+        where = str(keyring.get_keyring().name)
     except Exception as error:  # noqa: BLE001 - as above
         raise _unusable(name, type(error).__name__) from None
     if not kept:
-        raise _unusable(name, f"{where} keeps nothing")
+        raise _unusable(name, "it keeps nothing")
     return where
 
 
 def remove(name: str) -> None:
     """Take a key out of the keyring; ConfigError if it is not there."""
-    backend()
-    import keyring
-
+    _require_package()
     try:
-        keyring.delete_password(SERVICE, name)
-    except keyring.errors.PasswordDeleteError:
-        raise ConfigError(f"{name} is not in the keyring; `arena keys ls` shows where keys come from") from None
+        import keyring
+        from keyring.errors import PasswordDeleteError
+
+        try:
+            keyring.delete_password(SERVICE, name)
+        except PasswordDeleteError:
+            raise ConfigError(f"{name} is not in the keyring; `arena keys ls` shows where keys come from") from None
+    except ConfigError:
+        raise
     except Exception as error:  # noqa: BLE001 - as above
         raise _unusable(name, type(error).__name__) from None
 
 
-def backend() -> str:
-    """The name of the keyring in use; ConfigError if the package is not there."""
-    try:
-        import keyring
-    except ModuleNotFoundError:
+def _require_package() -> None:
+    if util.find_spec("keyring") is None:
         raise ConfigError(
             "the keyring needs `pip install 'provider-arena[keyring]'`; or set keys as environment variables"
-        ) from None
-    return str(keyring.get_keyring().name)
+        )
 
 
 def _unusable(name: str, why: str) -> ConfigError:

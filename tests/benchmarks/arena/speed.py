@@ -56,7 +56,7 @@ def _filled(directory: Path, votes):
         run(battle, [(i, f"{i:064}", now, now) for i in range(1, len(votes) + 1)])
         rows = zip(votes.left + 1, votes.right + 1, votes.result, votes.prompt, votes.voter, strict=True)
         run(
-            f"INSERT INTO vote ({columns}) VALUES (?,?,'v',?,?,900,'human','t2i','c',0,'rate',?)",  # noqa: S608
+            f"INSERT INTO vote ({columns}) VALUES (?,?,'v',?,?,900,'human','t2i','c',0,'rate',?)",
             [
                 (k, k, VERDICTS[r], now, FACTS.pack(a, b, p, v, VERDICT_CODE[Verdict(VERDICTS[r])]))
                 for k, (a, b, r, p, v) in enumerate(rows, start=1)
