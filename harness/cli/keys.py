@@ -19,7 +19,7 @@ Name = Annotated[str, typer.Argument(help="The variable that an endpoint names; 
 @cli.command("set")
 def set_(
     name: Name,
-    surplus: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    surplus: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="")] = None,
 ) -> None:
     """Store a key; it is asked for, or read from standard input, and never given as an argument."""
     from arena.errors import ConfigError

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.torture.place import Place
 
@@ -22,7 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Killed:
-    """`after_s` is since it began; `at_s` on `time.monotonic`. `ended` holds the exit status of one that was faster."""
+    """`after_s` counts from when it began, or from what was waited for; `at_s` is on `time.monotonic`.
+
+    `ended` holds the exit status of one that was faster than the kill.
+    """
 
     after_s: float
     at_s: float
@@ -48,11 +51,13 @@ def begin(place: Place, words: Sequence[str]) -> subprocess.Popen[str]:
     return process
 
 
-def kill(place: Place, words: Sequence[str], after_s: float) -> Killed:
-    """Begin, and end it so long after: SIGKILL to the whole group, which no handler softens."""
+def kill(place: Place, words: Sequence[str], after_s: float, since: Callable[[], bool] = lambda: True) -> Killed:
+    """Begin, and end it so long after `since` holds: SIGKILL to the whole group, which no handler softens."""
     process = begin(place, words)
     ended: int | None = None
     with process:
+        while not since() and process.poll() is None:
+            time.sleep(0.005)
         with suppress(subprocess.TimeoutExpired):
             ended = process.wait(after_s)
         at_s = time.monotonic()

@@ -61,12 +61,16 @@ class Runs:
         template.open(create=True).close()
         probe = template.copy(template.directory.with_name("probe"))
         self._whole_s = killing.whole_s(probe, ["run", "torture", "--yes"])
+        calls = self._ledger.calls
+        self._firing_s = calls[-1].came_s - calls[0].came_s
         probe.drop()
 
     def kill(self, rng: random.Random, directory: Path) -> str:
         place = self._template.copy(directory)
         self._ledger.calls.clear()
-        killed = killing.kill(place, ["run", "torture", "--yes"], rng.uniform(0, self._whole_s * 1.05))
+        firing = rng.random() < 0.5  # else at any moment of its life, before and after the calls, too
+        lasts_s, since = (self._firing_s, self._has_fired) if firing else (self._whole_s, lambda: True)
+        killed = killing.kill(place, ["run", "torture", "--yes"], rng.uniform(0, lasts_s * 1.05), since)
         self._wait_for_the_simulator()
         seen = {call.marker: call for call in self._ledger.calls}
         place.check()
@@ -80,7 +84,10 @@ class Runs:
         place.check()
         told = self._account(place, ended)
         place.drop()
-        return f"killed after {killed.after_s:.2f} s of {self._whole_s:.2f} s; {told}"
+        return f"killed after {killed.after_s:.2f} s of {lasts_s:.2f} s{' of firing' if firing else ''}; {told}"
+
+    def _has_fired(self) -> bool:
+        return bool(self._ledger.calls)
 
     def _wait_for_the_simulator(self) -> None:
         """What was on its way into the simulator's socket as the process died is still read."""
