@@ -7,6 +7,8 @@ CONSTRAINTS := tests/constraints.txt
 PARALLEL := -n 2 --dist worksteal
 DEMO := .venv
 TEST := .venv-test
+# A source package runs its own code as it is built; a wheel is only unpacked.
+WHEELS_ONLY := --only-binary :all:
 INSTALL = -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 
 # A stamp holds what was installed when; a second call finds it newer than its inputs and does nothing.
@@ -21,6 +23,7 @@ DEMO_STAMPS := $(CORE_STAMP) $(if $(filter 1,$(LOCAL)),$(GPU_STAMP)) $(if $(filt
 
 .PHONY: demo app test test-quick lint format docs fuzz screenshots
 .PHONY: bench-app bench-arena bench-cli bench-coverage bench-fidelity bench-reports bench-score clean help
+.PHONY: torture soak lock check-lock sbom licences
 
 help:
 	@sed -n 's/^# //p' Makefile | head -2
@@ -37,18 +40,18 @@ $(DEMO)/bin/python:
 
 $(CORE_STAMP): $(DEMO)/bin/python pyproject.toml $(CONSTRAINTS)
 	@echo "installing arena into $(DEMO): about 130 MB to download, no torch"
-	$(DEMO)/bin/python $(INSTALL) --editable .
+	$(DEMO)/bin/python $(INSTALL) $(WHEELS_ONLY) --editable .
 	@touch $@
 
 $(APP_STAMP): $(CORE_STAMP)
 	@echo "installing the app: about 35 MB more"
-	$(DEMO)/bin/python $(INSTALL) --editable '.[app]'
+	$(DEMO)/bin/python $(INSTALL) $(WHEELS_ONLY) --editable '.[app]'
 	@touch $@
 
 $(GPU_STAMP): $(CORE_STAMP)
 	@echo "installing torch, diffusers and transformers for the local pipeline: several GB to download on Linux"
 	@echo "(no model weights are fetched; without them a tiny pipeline with random weights is used)"
-	$(DEMO)/bin/python $(INSTALL) --editable '.[gpu]'
+	$(DEMO)/bin/python $(INSTALL) $(WHEELS_ONLY) --editable '.[gpu]'
 	@touch $@
 
 $(TEST)/bin/python:
@@ -56,7 +59,7 @@ $(TEST)/bin/python:
 
 $(TEST_STAMP): $(TEST)/bin/python pyproject.toml $(CONSTRAINTS)
 	@echo "installing what the tests need into $(TEST), torch included: several GB to download on Linux"
-	$(TEST)/bin/python $(INSTALL) --editable '.[app,dev,gpu,otel,postgres,scoring]'
+	$(TEST)/bin/python $(INSTALL) --editable '.[app,dev,gpu,keyring,otel,postgres,scoring]'
 	@touch $@
 
 lint: $(TEST_STAMP)
@@ -118,6 +121,29 @@ bench-reports: $(TEST_STAMP)
 
 bench-cli: $(TEST_STAMP)
 	$(TEST)/bin/python tests/benchmarks/cli_startup.py
+
+torture: $(TEST_STAMP)
+	$(TEST)/bin/python -m tests.torture
+
+soak: $(TEST_STAMP)
+	$(TEST)/bin/python -m tests.torture.soak
+
+# Needs uv. The tests' own tools include one that comes as source only, so wheels are demanded of what users install.
+LOCK = uv pip compile pyproject.toml -c $(CONSTRAINTS) --generate-hashes --no-header --no-annotate --quiet \
+	--python-version 3.11 --python-platform x86_64-manylinux_2_28
+lock:
+	$(LOCK) --extra app --extra keyring --extra postgres $(WHEELS_ONLY) -o locks/app.txt
+	$(LOCK) --all-extras -o locks/test.txt
+
+check-lock: $(TEST_STAMP)
+	$(TEST)/bin/python -m pip install --dry-run --ignore-installed --no-deps --require-hashes $(WHEELS_ONLY) -r locks/app.txt
+
+sbom: $(TEST_STAMP)
+	@mkdir -p dist
+	$(TEST)/bin/python -W ignore -m cyclonedx_py requirements locks/app.txt --pyproject pyproject.toml --of JSON --output-reproducible --validate -o dist/sbom.json
+
+licences: $(TEST_STAMP)
+	$(TEST)/bin/python -m tests.supply.licences
 
 clean:
 	rm -rf $(DEMO) $(TEST) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

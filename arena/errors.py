@@ -37,7 +37,8 @@ class MissingKeyError(ConfigError):
     def __init__(self, endpoint_ids: Iterable[str], variable: str) -> None:
         self.variable = variable
         names = ", ".join(sorted(endpoint_ids))
-        super().__init__(f"{names}: the key is missing; set the environment variable {variable}")
+        told = f"set the environment variable {variable}, or `arena keys set {variable}`"
+        super().__init__(f"{names}: the key is missing; {told}")
 
 
 class BudgetError(ArenaError):

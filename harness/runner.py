@@ -36,6 +36,7 @@ from harness.limits import RateLimit, Slots, shared_by_account
 from harness.plan import Prepared, Target, answer_bytes, in_flight, keeps_images, timeout_s
 from harness.providers.base import Job
 from harness.receiver import Receiver, Returned
+from harness.standstill import Standstill
 from harness.transport import Transport
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Runner:
         self._recorder = recorder
         self._receiver = Receiver(recorder, blobs, budget, progress, self._failed, self._stored)
         self._accounts = shared_by_account((t.endpoint for t in prepared.targets.values()), clock)
-        self.canary = Canary(clock)
+        self.canary, self._standstill = Canary(clock), Standstill(clock)
         self._stopping = stopping
         self._status, self._stopped = RunStatus.FINISHED, stopping.reached
         self._error: Exception | None = None
@@ -115,6 +116,7 @@ class Runner:
         async with anyio.create_task_group() as outer:
             outer.start_soon(self._heartbeat)
             outer.start_soon(self.canary.watch)
+            outer.start_soon(self._standstill.watch)
             async with anyio.create_task_group() as receiving:
                 receiving.start_soon(self._receiver.work)
                 try:
@@ -278,7 +280,8 @@ class Runner:
     ) -> Delivery:
         endpoint = lane.target.endpoint
         job = Job(endpoint, self._prepared.request(stored.trial), self._keys.get(endpoint.id))
-        return await self._engine.attempt(
+        standstills = self._standstill.so_far()
+        delivery = await self._engine.attempt(
             lane.target.provider,
             job,
             connection,
@@ -286,6 +289,7 @@ class Runner:
             due_ns=due_ns,
             slot_wait_ns=slot_wait_ns,
         )
+        return self._standstill.judged(delivery, standstills)
 
     @contextmanager
     def _until_stopped(self) -> Iterator[None]:

@@ -29,6 +29,7 @@ from arena.store.recorder import Recorder
 from arena.units import nano_usd
 from harness.budget import Budget
 from harness.clock import SystemClock
+from harness.keys import KEYS
 from harness.lookups import look_up, questions
 from harness.plan import Prepared, Target, check_prices, source_image
 from harness.providers import provider
@@ -166,7 +167,7 @@ async def execute(
     session: Session,
     progress: Progress,
     *,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] = KEYS,
     on_start: Callable[[Runner], None] = lambda _: None,
 ) -> RunStatus:
     """Fire what is left of a run, and mark how it ended.

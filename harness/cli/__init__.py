@@ -28,6 +28,7 @@ from harness.cli import (
     export,
     images,
     imports,
+    keys,
     local,
     metrics,
     otel,
@@ -87,6 +88,7 @@ for noun in (
     otel,
     sim,
     local,
+    keys,
 ):
     cli.add_typer(noun.cli)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from arena.domain.request import ImageFormat
 from harness.cli import console
 from harness.cli.console import Json, Yes, say
+from harness.keys import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,7 @@ def _agreed(
     if dry_run:
         raise typer.Exit(0)
     for _, prepared in runs:
-        check_keys(prepared, os.environ)
+        check_keys(prepared, KEYS)
     console.confirm("Fire?", yes=yes)
     return Purse(worst_usd if given is None else given)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from harness.cli import console
 from harness.cli.console import Json, Yes, say
+from harness.keys import KEYS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,7 +113,7 @@ def _agreed(
         _print_estimate(screen, steps, step, first, longest, ceiling_usd)
     if dry_run:
         raise typer.Exit(0)
-    check_keys(first, os.environ)
+    check_keys(first, KEYS)
     # Without a budget, what was shown and agreed to is one.
     purse = Purse(ceiling_usd if given is None else given)
     console.confirm("Fire?", yes=yes)

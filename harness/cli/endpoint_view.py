@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -11,6 +10,7 @@ from arena.errors import ConfigError
 from harness import callview
 from harness.cli.console import out
 from harness.cli.endpoints import as_row, key_in_words, limits_in_words
+from harness.keys import KEYS
 from harness.providers.base import CANONICAL_FIELDS, UNSUPPORTED, How, Job, unsupported
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Told:
 
 def _key(endpoint: Endpoint) -> SecretStr | None:
     """A stand-in where the key is not set, so that the header shows; it is redacted either way."""
-    return SecretStr(os.environ.get(endpoint.key_env, "").strip() or "not-set") if endpoint.key_env else None
+    return SecretStr(KEYS.get(endpoint.key_env, "").strip() or "not-set") if endpoint.key_env else None
 
 
 def _refuse(adapter: Provider, job: Job) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from arena.domain.request import Mode
 from harness.cli.console import Json, catalog, out, print_json
+from harness.keys import KEYS
 
 if TYPE_CHECKING:
     from arena.domain.endpoint import Endpoint, Limits
@@ -72,7 +72,7 @@ def as_row(endpoint: Endpoint, card: PriceCard | None) -> dict[str, Any]:
         "region": endpoint.region,
         "simulated": endpoint.simulated,
         "key_env": endpoint.key_env,
-        "key_set": None if endpoint.key_env is None else bool(os.environ.get(endpoint.key_env)),
+        "key_set": None if endpoint.key_env is None else bool(KEYS.get(endpoint.key_env)),
         "poll_interval_s": endpoint.poll_interval_s,
         "timeout_s": endpoint.timeout_s,
         "limits": endpoint.limits.model_dump(mode="json"),
@@ -97,4 +97,4 @@ def key_in_words(endpoint: Endpoint) -> str:
     """Which variable holds the key, and whether it is set."""
     if endpoint.key_env is None:
         return "none needed"
-    return f"{endpoint.key_env} ({'set' if os.environ.get(endpoint.key_env) else 'not set'})"
+    return f"{endpoint.key_env} ({'set' if KEYS.get(endpoint.key_env) else 'not set'})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +20,8 @@ cli = typer.Typer(name="providers", help="How providers take a request, and whet
 @cli.command()
 def ls(*, as_json: Json = False) -> None:
     """List providers: protocols, endpoints, modes and keys."""
+    from harness.keys import KEYS
+
     by_provider: dict[str, list[Endpoint]] = {}
     for endpoint in catalog().endpoints().values():
         by_provider.setdefault(endpoint.provider, []).append(endpoint)
@@ -32,7 +33,7 @@ def ls(*, as_json: Json = False) -> None:
             "modes": sorted({m.value for e in endpoints for m in e.modes}, reverse=True),
             "simulated": all(e.simulated for e in endpoints),
             "key_env": sorted({e.key_env for e in endpoints if e.key_env}),
-            "key_set": all(os.environ.get(e.key_env) for e in endpoints if e.key_env),
+            "key_set": all(KEYS.get(e.key_env) for e in endpoints if e.key_env),
         }
         for name, endpoints in by_provider.items()
     ]
@@ -45,7 +46,7 @@ def ls(*, as_json: Json = False) -> None:
     for column in ("provider", "protocols", "endpoints", "modes", "key"):
         table.add_column(column)
     for row in rows:
-        keys = ", ".join(f"{name} ({'set' if os.environ.get(name) else 'not set'})" for name in row["key_env"])
+        keys = ", ".join(f"{name} ({'set' if KEYS.get(name) else 'not set'})" for name in row["key_env"])
         name = f"{row['provider']}{' (simulated)' if row['simulated'] else ''}"
         table.add_row(
             name, " ".join(row["protocols"]), str(row["endpoints"]), " ".join(row["modes"]), keys or "none needed"
@@ -136,6 +137,7 @@ def check(
     """Ask each endpoint's host a free question: does it answer, is the key good, may it use the model."""
     import anyio
 
+    from harness.keys import KEYS
     from harness.probes import check as probe
 
     found = catalog()
@@ -144,7 +146,7 @@ def check(
         if endpoints
         else [e for e in found.endpoints().values() if not e.simulated]
     )
-    results = anyio.run(probe, chosen, dict(os.environ))
+    results = anyio.run(probe, chosen, KEYS)
     if as_json:
         print_json(
             [

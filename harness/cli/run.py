@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
@@ -83,12 +82,13 @@ def _agree(prepared: Prepared, budget_usd: Decimal | None, *, yes: bool) -> None
     """Show what is about to happen and get consent; refuse what could not be carried out."""
     from arena.units import format_usd
     from harness.cli.plan import print_estimate
+    from harness.keys import KEYS
     from harness.plan import check_budget, check_keys, estimate
 
     expected = estimate(prepared)
     if budget_usd is not None:
         check_budget(prepared, budget_usd)
-    check_keys(prepared, os.environ)
+    check_keys(prepared, KEYS)
     print_estimate(console.err(), prepared, expected)
     if budget_usd is not None and budget_usd < expected.worst_case_usd:
         say(f"the budget of {format_usd(budget_usd)} may not pay for all of it; the run stops before passing it")
@@ -105,6 +105,7 @@ def _created(database: Database, prepared: Prepared, settings: Settings, budget_
 
 def _resumed(database: Database, catalog: Catalog, run_id: str, budget_usd: Decimal | None, *, yes: bool) -> Session:
     from arena.errors import ConfigError
+    from harness.keys import KEYS
     from harness.plan import check_keys, estimate
     from harness.session import release, resume
 
@@ -112,7 +113,7 @@ def _resumed(database: Database, catalog: Catalog, run_id: str, budget_usd: Deci
     try:
         if not session.trials:
             raise ConfigError(f"run {session.run.id} has nothing left to fire; its process died after the last call")
-        check_keys(session.prepared, os.environ)
+        check_keys(session.prepared, KEYS)
         if session.became_unknown:
             say(
                 f"{session.became_unknown} requests were in flight when the run was cut off; they stay unknown "

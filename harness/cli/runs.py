@@ -9,6 +9,7 @@ import typer
 
 from harness.cli import console
 from harness.cli.console import Json, out, print_json
+from harness.keys import KEYS
 
 if TYPE_CHECKING:
     from arena.domain.run import Run
@@ -88,7 +89,6 @@ def lookup(
     run: Annotated[str, typer.Argument(help="A run id, the beginning or end of one, or `last`.")] = "last",
 ) -> None:
     """Ask the providers again for what they know of a run's jobs: queue and compute times, charges. Fires nothing."""
-    import os
 
     import anyio
 
@@ -104,7 +104,7 @@ def lookup(
 
     async def ask() -> int:
         with Recorder(database) as recorder:
-            return await look_up_run(database, recorder, run_id, prepared, os.environ)
+            return await look_up_run(database, recorder, run_id, prepared, KEYS)
 
     console.say(f"run {run_id}: providers said more of {anyio.run(ask)} attempts")
 

@@ -9,6 +9,7 @@ import httpx
 
 from arena.units import ns_from_s
 from harness.net.marks import Marks
+from harness.standstill import asleep_ns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -65,11 +66,15 @@ class SlotTransport(httpx.AsyncBaseTransport):
         for _ in range(2):  # the event loop closes what was aborted in its next rounds, TLS last
             await asyncio.sleep(0)
 
+    def _age_ns(self) -> int:
+        """A connection ages while the machine sleeps, too: its server has closed it meanwhile."""
+        return self._now_ns() + asleep_ns()
+
     def _warm(self, origin: _Origin) -> Http1 | None:
         connection, since_ns = self._idle.pop(origin, (None, 0))
         if connection is None:
             return None
-        if connection.reusable and self._now_ns() - since_ns < ns_from_s(KEEPALIVE_S) and connection.quiet():
+        if connection.reusable and self._age_ns() - since_ns < ns_from_s(KEEPALIVE_S) and connection.quiet():
             return connection
         connection.abort()
         return None
@@ -78,7 +83,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
         if not connection.reusable:
             connection.abort()
             return
-        self._idle[origin] = connection, self._now_ns()
+        self._idle[origin] = connection, self._age_ns()
         if len(self._idle) > MAX_IDLE:
             oldest = next(iter(self._idle))
             self._idle.pop(oldest)[0].abort()

@@ -133,7 +133,8 @@ def test_a_missing_key_names_the_variable_and_every_endpoint_that_needs_it():
     with pytest.raises(MissingKeyError) as caught:
         check_keys(plan, {"LUMENFALL_API_KEY": "  "})
     both = "lumenfall/flux.2-klein-4b, lumenfall/flux.2-klein-9b"
-    assert str(caught.value) == f"{both}: the key is missing; set the environment variable LUMENFALL_API_KEY"
+    how = "set the environment variable LUMENFALL_API_KEY, or `arena keys set LUMENFALL_API_KEY`"
+    assert str(caught.value) == f"{both}: the key is missing; {how}"
     check_keys(plan, {"LUMENFALL_API_KEY": "k"})
     for broken in ("two\nlines", "two words", "sk-\u2026"):
         with pytest.raises(ConfigError, match="LUMENFALL_API_KEY: holds spaces, line breaks or other signs") as told:

@@ -1,0 +1,174 @@
+"""A run is killed, checked and resumed: every paid call is accounted for, and none was made twice."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from arena.domain.outcome import AttemptStatus
+from arena.domain.run import RunStatus
+from arena.store.blobs import BlobStore
+from arena.store.runs import ATTEMPT, PROMPT, RUN, TRIAL
+from harness.sim.contender import SimContender
+from tests.torture import killing
+from tests.torture.ledger import simulated
+from tests.torture.place import Place, demand
+
+if TYPE_CHECKING:
+    import random
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from tests.torture.ledger import Marker
+
+SETTLED_S = 1.0
+"""Of what was answered so long before the kill nothing may be lost."""
+CONTENDERS = {"inline": "openai", "pods": "cog"}
+PLAN = """name = "torture"
+endpoints = ["t/inline", "t/pods"]
+repetitions = 6
+[prompts]
+sets = ["core"]
+limit = 5
+[request]
+size = "64x64"
+[load]
+in_flight = 4
+"""
+TRIALS = 60
+
+
+def contenders(**changes: object) -> list[SimContender]:
+    """Two simulated providers that answer after 60 ms."""
+    fields = {"latency": {"kind": "fixed", "ms": 60}, "quality": 0.5, "style": "flat", "price_usd": "0.01", "seed": 1}
+    return [
+        SimContender.model_validate({"name": n, "protocol": p, "model": n, "max_in_flight": 64, **fields, **changes})
+        for n, p in CONTENDERS.items()
+    ]
+
+
+class Runs:
+    """Kills runs."""
+
+    def __init__(self, template: Place, stack: ExitStack) -> None:
+        url, self._ledger = stack.enter_context(simulated(contenders()))
+        self._template = template
+        configure(template.directory / "config", url)
+        template.open(create=True).close()
+        probe = template.copy(template.directory.with_name("probe"))
+        self._whole_s = killing.whole_s(probe, ["run", "torture", "--yes"])
+        calls = self._ledger.calls
+        self._firing_s = calls[-1].came_s - calls[0].came_s
+        probe.drop()
+
+    def kill(self, rng: random.Random, directory: Path) -> str:
+        place = self._template.copy(directory)
+        self._ledger.calls.clear()
+        firing = rng.random() < 0.5  # else at any moment of its life, before and after the calls, too
+        lasts_s, since = (self._firing_s, self._has_fired) if firing else (self._whole_s, lambda: True)
+        killed = killing.kill(place, ["run", "torture", "--yes"], rng.uniform(0, lasts_s * 1.05), since)
+        self._wait_for_the_simulator()
+        seen = {call.marker: call for call in self._ledger.calls}
+        place.check()
+        stored = _attempts(place)
+        demand(set(seen) <= set(stored), f"{len(set(seen) - set(stored))} calls left without a stored intent")
+        ended = {m for m, status in stored.items() if status in {AttemptStatus.SUCCEEDED, AttemptStatus.FAILED}}
+        demand(ended <= set(seen), "an outcome is stored of a call that the provider has not seen")
+        settled = {m for m, c in seen.items() if c.answered_s is not None and c.answered_s < killed.at_s - SETTLED_S}
+        demand(settled <= ended, f"{len(settled - ended)} of {len(settled)} calls answered over a second ago are lost")
+        self._resume(place)
+        place.check()
+        told = self._account(place, ended)
+        place.drop()
+        return f"killed after {killed.after_s:.2f} s of {lasts_s:.2f} s{' of firing' if firing else ''}; {told}"
+
+    def _has_fired(self) -> bool:
+        return bool(self._ledger.calls)
+
+    def _wait_for_the_simulator(self) -> None:
+        """What was on its way into the simulator's socket as the process died is still read."""
+        count, until_s = -1, time.monotonic() + 10
+        while count != len(self._ledger.calls) and time.monotonic() < until_s:
+            count = len(self._ledger.calls)
+            time.sleep(0.15)
+
+    def _resume(self, place: Place) -> None:
+        words = ["run", "--resume", "last", "--yes"] if _runs(place) else ["run", "torture", "--yes"]
+        done = killing.run(place, *words)
+        nothing_left = done.returncode == 2 and "nothing left to fire" in done.stderr
+        demand(done.returncode == 0 or nothing_left, f"exit {done.returncode}: {done.stderr}")
+
+    def _account(self, place: Place, before: set[Marker]) -> str:
+        stored, calls = _attempts(place), Counter(call.marker for call in self._ledger.calls)
+        twice = [marker for marker, count in calls.items() if count > 1]
+        demand(not twice, f"{len(twice)} paid calls were made twice")
+        by_status = Counter(stored.values())
+        demand(set(by_status) <= {AttemptStatus.SUCCEEDED, AttemptStatus.UNKNOWN}, f"left behind: {dict(by_status)}")
+        demand(len(stored) == TRIALS, f"{len(stored)} attempts of {TRIALS} trials")
+        demand(all(stored[m] == AttemptStatus.SUCCEEDED for m in before), "an outcome that was stored is gone")
+        unknown = {m for m, status in stored.items() if status == AttemptStatus.UNKNOWN}
+        never_left = len(unknown - set(calls))
+        outcomes = by_status[AttemptStatus.SUCCEEDED]
+        demand(len(calls) == outcomes + len(unknown) - never_left, "calls seen are not outcomes and unknown ones")
+        (status,) = _runs(place)
+        demand(status != RunStatus.RUNNING, "the run is still marked as running")
+        _images_are_what_their_names_say(place)
+        return (
+            f"{len(calls)} calls seen = {outcomes} outcomes + {len(unknown) - never_left} unknown; "
+            f"{never_left} intents whose call never left"
+        )
+
+
+def configure(directory: Path, url: str) -> None:
+    """A configuration with the plan `torture` over the endpoints `t/inline` and `t/pods`."""
+    (directory / "plans").mkdir(parents=True)
+    endpoints, prices = [], []
+    for name, protocol in CONTENDERS.items():
+        base, fields = (f"{url}/{name}/v1", 'seed = "seed"') if protocol == "openai" else (f"{url}/{name}", "")
+        endpoints.append(
+            f'[[endpoint]]\nid = "t/{name}"\nprovider = "t"\nprotocol = "{protocol}"\nmodel = "{name}"\n'
+            f'base_url = "{base}"\nsimulated = true\noptions.fields = {{ {fields} }}\n'
+        )
+        prices.append(
+            f'[[price]]\nendpoint = "t/{name}"\nfrom_date = 2026-01-01\nper_image_usd = "0.01"\n'
+            'source = "here"\nconfidence = "simulated"\n'
+        )
+    (directory / "endpoints.toml").write_text("\n".join(endpoints))
+    (directory / "prices.toml").write_text("\n".join(prices))
+    (directory / "plans" / "torture.toml").write_text(PLAN)
+
+
+def _runs(place: Place) -> list[str]:
+    database = place.open()
+    with database.read() as connection:
+        found = list(connection.execute(sa.select(RUN.c.status)).scalars())
+    database.close()
+    return found
+
+
+def _attempts(place: Place) -> dict[Marker, str]:
+    """The status of each attempt, by what the provider saw of its trial. LostError if a trial has two."""
+    same = (PROMPT.c.id == TRIAL.c.prompt_id) & (PROMPT.c.sha256 == TRIAL.c.prompt_sha256)
+    query = (
+        sa.select(TRIAL.c.endpoint_id, PROMPT.c.text, TRIAL.c.seed, ATTEMPT.c.status)
+        .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
+        .join(PROMPT, same)
+    )
+    database = place.open()
+    with database.read() as connection:
+        rows = connection.execute(query).all()
+    database.close()
+    found = {(row.endpoint_id.partition("/")[2], row.text, row.seed): row.status for row in rows}
+    demand(len(found) == len(rows), "a trial has more than one attempt")
+    return found
+
+
+def _images_are_what_their_names_say(place: Place) -> None:
+    blobs = BlobStore(place.settings.images_dir)
+    for path in place.settings.images_dir.glob("??/*"):
+        demand(hashlib.sha256(path.read_bytes()).hexdigest() == path.name, f"{path} is not what its name says")
+        demand(path == blobs.path(path.name), f"{path} lies in the wrong place")
