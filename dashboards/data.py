@@ -6,6 +6,7 @@ import io
 import tempfile
 import time
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ from arena.store.blobs import BlobStore
 from arena.store.engine import Database, open_database
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
     from arena.domain.prompt import Prompt
@@ -108,8 +111,15 @@ def endpoints() -> dict[str, str]:
 
 def preview(sha256: str, side_px: int = MAX_SIDE_PX) -> bytes:
     """An image as PNG without metadata, at most `side_px` wide and high; StoreError if it cannot be shown."""
-    try:
+    with _told_from_pruned(sha256):
         return _preview(str(Settings().images_dir.absolute()), sha256, side_px)
+
+
+@contextmanager
+def _told_from_pruned(sha256: str) -> Iterator[None]:
+    """Of an image that is not there because it was pruned, the error says so."""
+    try:
+        yield
     except StoreError:
         with database().read() as connection:
             gone = pruning.pruned_at(connection, sha256)
@@ -127,7 +137,8 @@ def calls_pruned_on(run_id: str) -> str | None:
 
 def thumbnail(sha256: str, side_px: int) -> tuple[bytes, str]:
     """An image as many of them are shown: JPEG, or PNG where it is transparent, and which; StoreError likewise."""
-    return _thumbnail(str(Settings().images_dir.absolute()), sha256, side_px)
+    with _told_from_pruned(sha256):
+        return _thumbnail(str(Settings().images_dir.absolute()), sha256, side_px)
 
 
 def file(run_id: str, table: export.Table, file_format: export.FileFormat) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from contextlib import suppress
 from datetime import datetime
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from arena.domain.run import RunStatus
     from arena.settings import Settings
     from arena.store.engine import Database
+    from harness.keys import KEYS
     from harness.runner import Runner
     from harness.schedules.dispatcher import Dispatcher, Work
     from harness.schedules.events import Event
@@ -41,7 +41,7 @@ def service(
         progress = Progress(s.trial.endpoint_id for s in work.session.trials)
         return await execute(database, settings, work.session, progress, on_start=on_start)
 
-    dispatcher: Dispatcher = Dispatcher(database, settings, catalog, entries, os.environ, _once_waiting(tell))
+    dispatcher: Dispatcher = Dispatcher(database, settings, catalog, entries, KEYS, _once_waiting(tell))
     return Service(dispatcher, fire, SystemClock(), tell)
 
 

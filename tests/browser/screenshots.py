@@ -72,6 +72,12 @@ def await_health(process: subprocess.Popen[bytes], address: str) -> None:
     raise RuntimeError(f"the app did not answer within {STARTS_WITHIN_S} s")
 
 
+def follow(page: Page, menu: str, name: str) -> None:
+    """Go to a page by the navigation at the top."""
+    page.get_by_test_id("stTopNavSection").filter(has_text=menu).click()
+    page.get_by_test_id("stTopNavDropdownLink").filter(has_text=name).click()
+
+
 def settle(page: Page, title: str) -> None:
     """Wait until the page with this title is drawn and has been still for a while."""
     page.get_by_role("heading", name=title, exact=True).wait_for(timeout=60_000)

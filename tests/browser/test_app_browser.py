@@ -37,7 +37,7 @@ def alarms(page):
 
 
 def test_results_and_images_are_seen(browser, tmp_path):
-    from tests.browser.screenshots import served, settle
+    from tests.browser.screenshots import follow, served, settle
 
     run_id = make_run(tmp_path)
     complaints, asked = [], set()
@@ -57,7 +57,7 @@ def test_results_and_images_are_seen(browser, tmp_path):
         page.wait_for_url(f"**run={run_id}**")
         assert alarms(page) == 0
 
-        page.get_by_role("link", name="Images").click()
+        follow(page, "Images", "Images")
         settle(page, "Images")
         page.get_by_test_id("stImage").first.wait_for()
         decoded = "i => i.complete && i.naturalWidth > 0"

@@ -12,6 +12,7 @@ import pytest
 from arena.settings import Settings
 from arena.store import contenders, queries, runs
 from arena.store.engine import open_database
+from arena.store.entries import entries
 from arena.store.playground import RESERVATION
 from harness.sim.contender import SimContender
 from harness.sim.process import background
@@ -80,7 +81,8 @@ def test_a_prompt_is_fired_once_at_simulated_endpoints_and_its_images_meet_nobod
     (reservation,) = stored(directory, lambda c: list(c.execute(RESERVATION.select()).mappings()))
     assert (reservation["run_id"], reservation["amount_nano_usd"]) == (run.id, 0)
     assert run.budget_nano_usd == 30_000_000
-    assert stored(directory, lambda c: contenders.entries(c, simulated=True)) == ({}, [])
+    cells, drawn = stored(directory, lambda c: entries(c, simulated=True))
+    assert (cells, len(drawn.sha256)) == ([], 0)
     assert stored(directory, lambda c: contenders.newcomers(c, run.created_at)) == []
 
 

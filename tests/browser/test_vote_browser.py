@@ -17,6 +17,7 @@ from tests.dashboards.test_vote import NAMES, rows, varied
 
 __all__ = ["browser"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 WAIT_MS = 60_000
 IDLE = "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
 IMAGE = re.compile(r"/media/\w+\.jpg")
@@ -43,6 +44,8 @@ def voting(browser, tmp_path):
 
 
 def test_votes_by_key_and_mouse_are_counted_once_each(browser, voting, tmp_path):
+    from tests.browser.screenshots import follow
+
     context = browser.new_context(viewport={"width": 1400, "height": 1100})
     page = vote_page(context, voting)
     with said(tmp_path, 1):
@@ -57,7 +60,7 @@ def test_votes_by_key_and_mouse_are_counted_once_each(browser, voting, tmp_path)
 
     page.reload()
     shown(page)
-    page.get_by_role("link", name="Leaderboard").click()
+    follow(page, "Arena", "Leaderboard")
     page.get_by_role("heading", name="Leaderboard").wait_for()
     page.go_back()
     shown(page)
@@ -158,20 +161,20 @@ def test_a_prompt_is_text_and_an_edit_shows_what_was_edited(browser, tmp_path, m
 
 
 def test_every_page_keeps_the_security_policy_that_it_is_served_with(browser, voting):
+    from tests.browser.screenshots import follow
+
     page = browser.new_page()
     refused, answers = [], []
     page.on("console", lambda m: refused.append(m.text) if "Content Security Policy" in m.text else None)
     page.on("response", lambda r: answers.append(r) if r.url.startswith(voting) else None)
     page.goto(f"{voting}/vote")
     shown(page)
-    for name in ("Results", "Leaderboard", "Images", "Trial", "Methodology"):
-        link = page.get_by_role("link", name=name)
-        if link.count():
-            link.first.click()
-            page.get_by_role("heading", name=name).first.wait_for(timeout=WAIT_MS)
-            page.wait_for_function(
-                "document.querySelector('[data-testid=stApp]').dataset.testScriptState !== 'running'"
-            )
+    pages = [("Measurements", "Results"), ("Arena", "Leaderboard"), ("Arena", "Trade-offs"), ("Images", "Images"),
+             ("Measurements", "Trial"), ("Help", "Methodology")]  # fmt: skip
+    for menu, name in pages:
+        follow(page, menu, name)
+        page.get_by_role("heading", name=name).first.wait_for(timeout=WAIT_MS)
+        page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState !== 'running'")
     assert not refused
     assert answers
     for answer in answers:

@@ -42,7 +42,7 @@ def test_the_readme_shows_commands_of_known_kinds_only():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_commands_of_the_readme_work_in_their_order(tmp_path):
     with background(load_contenders()) as url:
         config = tmp_path / "config"

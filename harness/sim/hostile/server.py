@@ -43,6 +43,7 @@ class Host:
         self.places = Places("", "", "")
         self._servers: list[asyncio.Server] = []
         self._held: list[socket.socket] = []
+        self._open: list[asyncio.StreamWriter] = []
 
     async def start(self) -> None:
         """Listen."""
@@ -60,9 +61,11 @@ class Host:
         )
 
     def stop(self) -> None:
-        """Close the listening sockets."""
+        """Close the listening sockets, and cut off whoever is still connected."""
         for server in self._servers:
             server.close()
+        for writer in self._open:
+            writer.transport.abort()
         for held in self._held:
             held.close()
 
@@ -73,6 +76,7 @@ class Host:
         return port
 
     async def _visited(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.append(writer)
         try:
             if self.case.greet is not None:
                 await self.case.greet(Visit(reader, writer, self.places))
@@ -96,6 +100,7 @@ class Host:
 
     async def _trapped(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         held = bytearray()
+        self._open.append(writer)
         self.seen.trapped.append(b"")
         place = len(self.seen.trapped) - 1
         with contextlib.suppress(OSError):
@@ -130,6 +135,10 @@ def serving(cases: Sequence[Case], tls: Mapping[Certificate, ssl.SSLContext]) ->
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        # Who is still shaking hands is known to the loop alone; a transport closes its socket in a turn of its own.
+        for transport in list(getattr(loop, "_transports", {}).values()):
+            transport.abort()
+        await asyncio.sleep(0.01)
 
     loop.set_exception_handler(lambda _loop, _context: None)  # what goes wrong on these connections is meant to
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
