@@ -1,4 +1,4 @@
-"""Since when a series of days is no longer what it was: found soon after, with a bound on how often it is found wrongly.
+"""Since when a series of days is no longer what it was: found soon, and wrongly only as often as was allowed.
 
 Page's cumulative sum (Page 1954, Biometrika 41:100-115) adds up, day after day, how much better a change of the size
 worth knowing explains what was seen than no change does, as log likelihood ratios, and starts again from 0 whenever the
@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from arena.metrics.base import Figure
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from arena.metrics.base import Figure
 
     Days = NDArray[np.int64]
 

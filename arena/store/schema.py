@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import SQLModel
 
-from arena.store import battle_tables, check_tables, tables
+from arena.store import alert_tables, battle_tables, check_tables, tables
 
 METADATA = SQLModel.metadata
-EVERY = (*tables.__all__, *battle_tables.__all__, *check_tables.__all__)
+EVERY = (*tables.__all__, *battle_tables.__all__, *check_tables.__all__, *alert_tables.__all__)

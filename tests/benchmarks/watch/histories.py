@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arena.metrics.changes import State, threshold, watch
-from arena.metrics.levels import Levels
+from arena.domain.watch import Worth
+from arena.metrics.changes import threshold, watch
 from arena.metrics.rates import Rates
-from arena.reports.watch import LATENCY, SUCCESS
+from arena.metrics.watched_figures import LEAST_TRIALS, log_levels
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,13 @@ def failures(world, days, rng, worse_from=None, worse=0.0):
 
 def watched(world, figure, days, at, rng, changed_from=None, size=0.0):
     """What is found in one made-up series."""
+    worth = getattr(Worth(), figure)
     if figure == "success":
-        series = Rates(*failures(world, days, rng, changed_from, size), worth=SUCCESS.worth, least=SUCCESS.least)
+        counts = failures(world, days, rng, changed_from, size)
+        series = Rates(*counts, worth=worth, least=LEAST_TRIALS["success"])
     else:
-        kind = LATENCY[figure]
-        series = Levels(
-            *latencies(world, days, rng, changed_from, size),
-            q=kind.q, least=kind.least, worth=kind.worth, floor=kind.floor,
-        )  # fmt: skip
+        day, prompt, log_time = latencies(world, days, rng, changed_from, size)
+        series = log_levels(day, prompt, np.exp(log_time), figure, worth)
     return watch(series, at, days - 1)
 
 
@@ -95,6 +94,3 @@ def delay(world, rng, figure, size, *, changed_from=40, wait=30, endpoints=20, f
     told = watched(world, figure, changed_from + wait, at, rng, changed_from, size)
     worse = [c for c in told.changes if c.sign > 0 and c.noticed >= changed_from]
     return worse[0].noticed - changed_from + 1 if worse else None
-
-
-__all__ = ["State", "World", "delay", "false_alarms", "watched"]
