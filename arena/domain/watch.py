@@ -60,7 +60,7 @@ class Incident:
     `since` is the likeliest first day, between `earliest` and `latest`; `noticed` the day whose data sufficed. `before`
     and `now` are the figure over the baseline and since then, in `unit`; `change` is relative, or for success and
     quality the difference, with a 95 % interval where it is not known exactly; `n` counts trials, images or votes.
-    `until` and `ending`: the first day after it and how it ended; None while it is open.
+    `by`: whose scores, of quality. `until` and `ending`: the first day after it, and how it ended; None while open.
     """
 
     endpoint: str
@@ -83,6 +83,7 @@ class Incident:
     baseline_to: date
     until: date | None = None
     ending: str | None = None
+    by: str = ""
 
     @property
     def open(self) -> bool:
@@ -93,7 +94,7 @@ class Incident:
     def series(self) -> str:
         """What it is an incident of; stable, for machines."""
         kind = "simulated" if self.simulated else "real"
-        return f"{self.endpoint} {kind} {self.figure} {self.direction}"
+        return " ".join(filter(None, (self.endpoint, kind, self.figure, self.by, self.direction)))
 
     @property
     def key(self) -> str:

@@ -128,7 +128,7 @@ def _changed(charges: Charges, here: NDArray[np.int64], known: NDArray[np.int64]
     """Which calls of a day cost otherwise than is normal, where nearly all calls of their workload do."""
     nano_usd, workload = charges.nano_usd[here], charges.workload[here]
     other = (known > 0) & (nano_usd != known)
-    changed = np.zeros_like(other)
+    changed: NDArray[np.bool_] = np.zeros(other.size, dtype=bool)
     for one in np.unique(workload[known > 0]).tolist():
         mine = (known > 0) & (workload == one)
         if (other & mine).sum() >= max(LEAST_CALLS, SHARE * mine.sum()):

@@ -6,7 +6,7 @@ before it alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from arena.metrics.base import Figure
+    from arena.metrics.changes import Series
     from arena.store.engine import Connection
 
 HISTORY_DAYS = 200
@@ -92,7 +93,8 @@ class _One:
     go: Callable[[float, int], Watched]
     relative: bool
     worse_sign: int
-    rows: pd.DataFrame | None = field(default=None, repr=False)
+    rows: pd.DataFrame | None = None
+    by: str = ""
 
 
 def incidents(connection: Connection, now: datetime, rules: Rules | None = None) -> list[Incident]:
@@ -147,7 +149,7 @@ def _of_rows(rows: pd.DataFrame, rules: Rules) -> Iterator[_One]:
             yield _One(endpoint, simulated, figure, go, figure is not Watchable.SUCCESS, 1, rows)
 
 
-def _watching(series: watched_figures.Levels | watched_figures.Rates) -> Callable[[float, int], Watched]:
+def _watching(series: Series) -> Callable[[float, int], Watched]:
     return lambda at, today: watch(series, at, today)
 
 
@@ -165,7 +167,7 @@ def _of_scores(scores: Scores, rules: Rules) -> Iterator[_One]:
     for (endpoint, simulated), rows in scores.frame.groupby(["endpoint", "simulated"], sort=True, observed=True):
         levels = watched_figures.quality(rows, scores.worth)
         if levels is not None and any(fnmatchcase(str(endpoint), pattern) for pattern in rules.endpoints):
-            yield _One(str(endpoint), bool(simulated), Watchable.QUALITY, _watching(levels), False, -1)
+            yield _One(str(endpoint), bool(simulated), Watchable.QUALITY, _watching(levels), False, -1, by=scores.name)
 
 
 def _state(one: _One, told: Watched) -> SeriesState:
@@ -180,7 +182,7 @@ def _incident(one: _One, change: Change) -> Incident:
     if one.figure is Watchable.SUCCESS:  # counted in failures, told in successes
         low, high = high, low
     return Incident(
-        endpoint=one.endpoint, simulated=one.simulated, figure=one.figure,
+        endpoint=one.endpoint, simulated=one.simulated, figure=one.figure, by=one.by,
         direction=Direction.WORSE if worse else Direction.BETTER,
         since=_date(change.since), earliest=_date(change.earliest), latest=_date(change.latest),
         noticed=_date(change.noticed), last=_date(change.last), unit=UNIT_OF[one.figure], before=before, now=now,

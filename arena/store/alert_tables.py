@@ -21,7 +21,7 @@ class AlertRow(SQLModel, table=True):
 
     __tablename__ = "alert"
     __table_args__ = (
-        UniqueConstraint("incident", "event", "channel"),
+        UniqueConstraint("incident", "event", "channel", name="uq_alert_incident_event_channel"),
         CheckConstraint("event IN ('opened', 'closed')", name="event"),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=ROW_ID)

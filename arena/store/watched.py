@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
 import sqlalchemy as sa
 
 from arena.domain.battle import Purpose, Verdict, VoterKind
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    import pandas as pd
     from sqlalchemy import Connection
 
 NOT_WATCHED = ("capacity-", "behaviour-", "playground")
@@ -32,14 +33,12 @@ COLUMNS = (
 
 def outcomes(connection: Connection, start: datetime, end: datetime) -> pd.DataFrame:
     """The attempts of a stretch of time in `COLUMNS`, `simulated`, and `workload`: what their run asked for."""
-    import pandas as pd
-
     asked = workloads(connection, start, end)
     frame = windows.outcomes(connection, windows.Between(start, end), COLUMNS, runs=asked)
     runs = frame["run_id"].cat
     names = sorted({asked[run_id] for run_id in runs.categories})
-    place = [names.index(asked[run_id]) for run_id in runs.categories]
-    frame["workload"] = pd.Categorical.from_codes([place[code] for code in runs.codes], categories=names)
+    place = np.array([*(names.index(asked[run_id]) for run_id in runs.categories), -1], dtype=np.int32)
+    frame["workload"] = pd.Categorical.from_codes(place[runs.codes], categories=pd.Index(names, dtype="str"))
     return frame
 
 
@@ -100,17 +99,11 @@ def image_votes(connection: Connection, start: datetime) -> list[ImageVote]:
         .order_by(VOTE.c.id)
     )  # fmt: skip
     result = {Verdict.LEFT.value: 0, Verdict.RIGHT.value: 1}
-    return [
-        ImageVote(
-            row.simulated,
-            row.left,
-            row.right,
-            _aware(row.left_made),
-            _aware(row.right_made),
-            result.get(row.verdict, 2),
-        )
-        for row in connection.execute(query)
-    ]
+    found = []
+    for row in connection.execute(query):
+        made = _aware(row.left_made), _aware(row.right_made)
+        found.append(ImageVote(row.simulated, row.left, row.right, *made, result.get(row.verdict, 2)))
+    return found
 
 
 def _aware(moment: datetime) -> datetime:

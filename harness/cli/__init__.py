@@ -35,6 +35,7 @@ from harness.cli import (
     runs,
     sim,
     votes,
+    watch,
 )
 
 EXIT_BAD_INPUT, EXIT_BUG = 2, 70
@@ -57,7 +58,7 @@ runs.cli.command("capacity")(capacity.again)
 runs.cli.command("behaviour")(behaviour.again)
 providers.cli.command("behaviour")(behaviour.behaviour)
 runs.cli.command("compare")(compare.compare)
-for noun in (plan, runs, endpoints, providers, prompts, contenders, images, votes, db, sim, local):
+for noun in (plan, runs, endpoints, providers, prompts, contenders, images, votes, watch, db, sim, local):
     cli.add_typer(noun.cli)
 
 

@@ -25,7 +25,7 @@ class World:
     heavy_tails: bool = False
     failure_share: float = 0.01
     failure_spread: float = 0.005
-    """Variance of the share of failures between days over that of one trial: 0.005 makes counts of 100 vary by half more."""
+    """Variance of the share between days over that of one trial: at 0.005, counts of 100 vary by half more."""
 
 
 def latencies(world, days, rng, slower_from=None, slower_by=0.0):
@@ -75,7 +75,7 @@ def watched(world, figure, days, at, rng, changed_from=None, size=0.0):
 
 
 def false_alarms(world, rng, *, figures=("p50", "p95", "success"), endpoints=20, days=90, per_year=1.0):
-    """How many changes for the worse are noticed in so many quiet days of so many endpoints, the first days learning."""
+    """How many changes for the worse are noticed in quiet days of some endpoints, by figure; the first are learning."""
     at, found = threshold(endpoints * len(figures), per_year), {}
     for figure in figures:
         found[figure] = 0

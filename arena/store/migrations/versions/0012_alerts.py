@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("complaint", sa.String(), nullable=True),
         sa.CheckConstraint("event IN ('opened', 'closed')", name=op.f("ck_alert_event")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
-        sa.UniqueConstraint("incident", "event", "channel", name=op.f("uq_alert_incident")),
+        sa.UniqueConstraint("incident", "event", "channel", name=op.f("uq_alert_incident_event_channel")),
     )
     op.create_index(op.f("ix_alert_series"), "alert", ["series"])
 
