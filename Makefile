@@ -19,7 +19,7 @@ TEST_STAMP := $(TEST)/.test
 LOCAL ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1)
 DEMO_STAMPS := $(CORE_STAMP) $(if $(filter 1,$(LOCAL)),$(GPU_STAMP)) $(if $(filter 1,$(APP)),$(APP_STAMP))
 
-.PHONY: demo app test test-quick lint format docs bench-arena bench-cli bench-coverage bench-fidelity clean help
+.PHONY: demo app test test-quick lint format docs bench-arena bench-cli bench-coverage bench-fidelity bench-watch clean help
 
 help:
 	@sed -n 's/^# //p' Makefile | head -2
@@ -85,6 +85,9 @@ bench-arena: $(TEST_STAMP)
 
 bench-coverage: $(TEST_STAMP)
 	$(TEST)/bin/python -m tests.benchmarks.coverage
+
+bench-watch: $(TEST_STAMP)
+	$(TEST)/bin/python -m tests.benchmarks.watch
 
 bench-cli: $(TEST_STAMP)
 	$(TEST)/bin/python tests/benchmarks/cli_startup.py

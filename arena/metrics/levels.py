@@ -156,9 +156,13 @@ def _winsored(values: Numbers) -> Numbers:
 
 
 def _persistence(deviation: Numbers) -> float:
-    """The long-run variance over that of single days, from the first autocorrelation; 1 where there is none."""
-    square = float(deviation @ deviation)
+    """The long-run variance over that of single days, from the first autocorrelation; 1 where there is none.
+
+    From few days the autocorrelation comes out too small by (1 + 3 rho) / n (Kendall 1954, Biometrika 41:403-404).
+    """
+    square, n = float(deviation @ deviation), deviation.size
     rho = float(deviation[1:] @ deviation[:-1]) / square if square > 0 else 0.0
+    rho = (rho + 1 / n) / (1 - 3 / n)
     rho = min(max(rho, 0.0), MOST_AUTOCORRELATION)
     return (1 + rho) / (1 - rho)
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 LEAST_CALLS = 3
 """So many calls must show a new price before it is one."""
 SHARE = 0.9
-"""Of the calls of one workload on one day that must show it; and of repeated calls that must cost the same at all."""
+"""Of the calls of one workload on one day that must show it."""
+EXACT_SHARE = 0.7
+"""Of calls that repeat an earlier one and must cost the same, or the price is one by the second or by the token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Charges:
         order = np.lexsort((np.arange(self.day.size), self.request))
         repeated = np.diff(self.request[order]) == 0
         same = np.diff(self.nano_usd[order])[repeated] == 0
-        return bool(same.size == 0 or same.mean() >= SHARE)
+        return bool(same.size == 0 or same.mean() >= EXACT_SHARE)
 
 
 @dataclass(slots=True)

@@ -166,7 +166,9 @@ def incident_json(incident: Incident) -> dict[str, Any]:
 
 def slack(news: Sequence[News]) -> dict[str, Any]:
     """`text` for notifications and `blocks` for the channel; names of providers cannot become links or mentions."""
-    blocks: list[dict[str, Any]] = [{"type": "header", "text": {"type": "plain_text", "text": escaped(subject(news))[:150]}}]
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": {"type": "plain_text", "text": escaped(subject(news))[:150]}}
+    ]
     for one in news[:MOST_BLOCKS]:
         command = "" if one.incident is None else f"\n`{escaped(one.incident.command)}`"
         said = f"{escaped(one.words)[:2500]}{command}"

@@ -36,7 +36,7 @@ def test_failures_that_go_from_1_to_15_percent_are_noticed_within_3_days():
 
 def test_days_that_resemble_their_neighbours_do_not_cry_wolf():
     rng = np.random.default_rng(2)
-    wandering = World(autocorrelation=0.6, day_sd=0.04)
+    wandering = World(autocorrelation=0.4, day_sd=0.04)
     assert sum(false_alarms(wandering, rng, figures=("p50",)).values()) <= 1
 
 

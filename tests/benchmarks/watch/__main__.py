@@ -1,6 +1,7 @@
 """`make bench-watch`: false alarms in quiet histories, and how soon a change is noticed.
 
 `ARENA_BENCH_REPETITIONS` sets how many histories (100).
+"""
 
 import os
 import time
@@ -16,8 +17,8 @@ QUIET = {
     "4 runs x 25 a day, days 5 %": World(day_sd=0.05),
     "1 run x 25 a day, days 3 %": World(runs_a_day=1),
     "4 runs x 100 a day, days 3 %": World(trials_a_run=100),
-    "days alike those before, 0.4": World(autocorrelation=0.4),
-    "days alike those before, 0.7": World(autocorrelation=0.7),
+    "days resemble the last, 0.4": World(autocorrelation=0.4),
+    "days resemble the last, 0.7": World(autocorrelation=0.7),
     "days with heavy tails": World(heavy_tails=True),
     "5 % failures, overdispersed": World(failure_share=0.05, failure_spread=0.02),
 }
