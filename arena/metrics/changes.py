@@ -94,7 +94,8 @@ class Change:
     """A stretch of days that differs from those before. Days are UTC days since 1970.
 
     `since` is the likeliest first day, `earliest` and `latest` how much earlier or later it may have been;
-    `noticed` the day by which the evidence sufficed; `size` in the unit of its series. `until`: the first day after it.
+    `noticed` the day by which the evidence sufficed; `baseline` the days compared with; `size` in the unit of its
+    series. `until`: the first day after it.
     """
 
     sign: int
@@ -103,7 +104,7 @@ class Change:
     latest: int
     noticed: int
     size: Figure
-    baseline: tuple[int, int]
+    baseline: tuple[int, ...]
     last: int
     until: int | None = None
     ending: Ending | None = None
@@ -145,7 +146,6 @@ class _Sum:
 
     sign: int
     places: list[int] = field(default_factory=list)
-    evidence: list[float] = field(default_factory=list)
     total: float = 0.0
 
     def add(self, place: int, evidence: float) -> None:
@@ -154,16 +154,25 @@ class _Sum:
             self.reset()
         else:
             self.places.append(place)
-            self.evidence.append(evidence)
 
     def reset(self) -> None:
-        self.total, self.places, self.evidence = 0.0, [], []
+        self.total, self.places = 0.0, []
 
-    def begun(self) -> tuple[int, int, int]:
-        """Places at which the change may have begun: the earliest, the likeliest and the latest."""
-        after = np.cumsum(self.evidence[::-1])[::-1]  # of a change that began on each of these days
-        likely = np.flatnonzero(after >= after.max() - SUPPORT)
-        return self.places[int(likely[0])], self.places[int(after.argmax())], self.places[int(likely[-1])]
+    def begun(self, normal: Normal) -> tuple[int, int, int]:
+        """Places at which the change may have begun: the earliest, the likeliest and the latest.
+
+        A change is taken to have the size that the days since then show: the sum above is one for the smallest change
+        worth knowing, and begins too early for a larger one.
+        """
+        likelihood = np.array([_likelihood(normal, self.places[first:]) for first in range(len(self.places))])
+        likely = np.flatnonzero(likelihood >= likelihood.max() - SUPPORT)
+        return self.places[int(likely[0])], self.places[int(likelihood.argmax())], self.places[int(likely[-1])]
+
+
+def _likelihood(normal: Normal, places: Sequence[int]) -> float:
+    """Log likelihood ratio of some days, for a change of the size that they show."""
+    size = normal.change(places).value
+    return 0.0 if size is None else sum(normal.evidence(place, size) for place in places)
 
 
 @dataclass(slots=True)
@@ -228,7 +237,7 @@ class _Walk:
         return [p for p in range(int(first), int(last)) if p not in self._apart and days[p] >= self._since]
 
     def _begin(self, one: _Sum, place: int, normal: Normal) -> None:
-        begun = one.begun()
+        begun = one.begun(normal)
         places = list(range(begun[1], place + 1))
         size, worth = normal.change(places).value or 0.0, normal.worth(one.sign) or 0.0
         expected = size if abs(size) > abs(worth) else worth
@@ -242,7 +251,7 @@ class _Walk:
         now.places.append(place)
         now.back.add(place, min(self._cap, -now.normal.evidence(place, now.expected)))
         if now.back.total >= END_THRESHOLD:
-            over = now.back.begun()[1]
+            over = now.back.places[0]
             now.places = [p for p in now.places if p < over] or [now.noticed]
             self._end(Ending.RECOVERED, int(days[over]))
         elif days[place] - days[now.begun[1]] >= SETTLES_AFTER_DAYS:
@@ -261,7 +270,7 @@ class _Walk:
     def _change(self, now: _Open, until: int | None, ending: Ending | None) -> Change:
         days = self._series.days
         earliest, since, latest = (int(days[p]) for p in now.begun)
-        baseline = int(days[now.baseline[0]]), int(days[now.baseline[-1]])
+        baseline = tuple(int(days[p]) for p in now.baseline)
         size, noticed, last = now.normal.change(now.places), int(days[now.noticed]), int(days[now.places[-1]])
         return Change(now.sign, since, earliest, latest, noticed, size, baseline, last, until, ending)
 

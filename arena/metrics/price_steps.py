@@ -43,14 +43,15 @@ class Charges:
 
 @dataclass(slots=True)
 class _Step:
-    """A price that differs from the one before."""
+    """A price that differs from the one before, and the days on which it was charged."""
 
     sign: int
     since: int
     ratio: float
     n: int
     last: int
-    baseline: tuple[int, int]
+    baseline: tuple[int, ...]
+    days: list[int]
 
 
 def price_steps(charges: Charges, today: int) -> Watched:
@@ -69,7 +70,8 @@ class _Walk:
     def __init__(self) -> None:
         self._normal: dict[int, int] = {}
         self._latest: dict[int, int] = {}
-        self._first, self._last, self._days = 0, 0, 0
+        self._days: list[int] = []
+        self._all_days = 0
         self._open: _Step | None = None
         self._found: list[Change] = []
 
@@ -89,14 +91,18 @@ class _Walk:
         elif self._open is not None and (known > 0).sum() >= LEAST_CALLS:
             self._end(Ending.RECOVERED, day)
         self._remember(charges.request[here].tolist(), charges.nano_usd[here].tolist())
-        self._first, self._last, self._days = self._first or day, day, self._days + 1
+        self._all_days += 1
+        if self._open is None:
+            self._days.append(day)
+        else:
+            self._open.days.append(day)
 
     def _known(self, charges: Charges, here: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.array([self._normal.get(r, -1) for r in charges.request[here].tolist()], dtype=np.int64)
 
     def _note(self, day: int, ratio: float, calls: int) -> None:
         if self._open is None:
-            self._open = _Step(1 if ratio > 1 else -1, day, ratio, 0, day, (self._first, self._last))
+            self._open = _Step(1 if ratio > 1 else -1, day, ratio, 0, day, tuple(self._days), [])
         self._open.n, self._open.last = self._open.n + calls, day
 
     def _remember(self, requests: list[int], prices: list[int]) -> None:
@@ -108,12 +114,12 @@ class _Walk:
     def _end(self, ending: Ending, until: int) -> None:
         if self._open is None:
             return
-        self._found.append(_change(self._open, until, ending))
-        self._open = None
+        step, self._open = self._open, None
+        self._found.append(_change(step, until, ending))
         if ending is Ending.RECOVERED:
             self._normal = self._latest | self._normal
         else:
-            self._normal = self._normal | self._latest
+            self._normal, self._days = self._normal | self._latest, step.days
 
     def told(self, today: int) -> Watched:
         """All that was found, as of a day that may be later than the last one with a price."""
@@ -122,8 +128,8 @@ class _Walk:
             ending = Ending.NO_LONGER_MEASURED if gone else Ending.NEW_NORMAL
             self._end(ending, self._open.last + 1)
         if self._open is not None:
-            return Watched((*self._found, _change(self._open, None, None)), State.CHANGED, self._days)
-        return Watched(tuple(self._found), State.QUIET if self._days > 1 else State.LEARNING, self._days)
+            return Watched((*self._found, _change(self._open, None, None)), State.CHANGED, self._all_days)
+        return Watched(tuple(self._found), State.QUIET if self._all_days > 1 else State.LEARNING, self._all_days)
 
 
 def _changed(charges: Charges, here: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -187,7 +187,7 @@ def _incident(one: _One, change: Change) -> Incident:
         since=_date(change.since), earliest=_date(change.earliest), latest=_date(change.latest),
         noticed=_date(change.noticed), last=_date(change.last), unit=UNIT_OF[one.figure], before=before, now=now,
         change=value, change_low=low, change_high=high, n=change.size.n,
-        baseline_from=_date(change.baseline[0]), baseline_to=_date(change.baseline[1]),
+        baseline_from=_date(change.baseline[0]), baseline_to=_date(change.baseline[-1]),
         until=None if change.until is None else _date(change.until),
         ending=None if change.ending is None else change.ending.value,
     )  # fmt: skip
@@ -207,8 +207,8 @@ def _levels(one: _One, change: Change) -> tuple[float | None, float | None]:
     if compute is None or one.rows is None:
         return None, None
     day = watched_figures.utc_days(one.rows)
-    ends = (change.baseline, (change.since, change.last))
-    before, now = (compute(one.rows[(day >= first) & (day <= last)]).value for first, last in ends)
+    since = (day >= change.since) & (day <= change.last)
+    before, now = (compute(one.rows[here]).value for here in (np.isin(day, change.baseline), since))
     return before, now
 
 

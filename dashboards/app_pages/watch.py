@@ -7,6 +7,7 @@ import streamlit as st
 
 from arena.domain.watch import Incident
 from arena.reports.watch import METRIC_OF, Report
+from arena.reports.watch_wording import coverage
 from arena.reports.windows import WINDOW_METRICS, Slice, Window
 from dashboards import data, downloads, parts, trend_charts, watching, windows
 from dashboards import format as fmt
@@ -24,7 +25,8 @@ def listing(report: Report) -> list[Incident]:
         st.markdown("No incident." if past else "No open incident.")
         return []
     rows = pd.DataFrame([watching.row(i) for i in shown])
-    st.table(rows, border="horizontal", hide_index=True, alt="Incidents")
+    marked = rows.map(fmt.markdown)
+    st.table(marked, border="horizontal", hide_index=True, alt="Incidents")
     downloads.download(rows, "incidents", "incidents")
     return shown
 
@@ -50,7 +52,7 @@ with guarded():
     report = watching.report()
     if any(s.simulated for s in report.series):
         st.badge("SIMULATED", icon=":material/science:", color="orange", help=parts.SIMULATED_HELP)
-    st.caption(fmt.markdown(watching.coverage(report)), help=LEARNING_HELP)
+    st.caption(fmt.markdown(fmt.capitalized(coverage(report))), help=LEARNING_HELP)
     shown = listing(report)
     if shown:
         names = {watching.label(i): i for i in shown}

@@ -5,22 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from arena.domain.watch import Direction, Incident, Watchable
-from arena.units import format_ms, format_usd
+from arena.reports import watch_wording as wording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
+    from arena.domain.watch import Incident
+
 SCHEMA = "arena.watch/1"
 TEST = "test"
-TITLE = {
-    Watchable.P50: "time to image p50",
-    Watchable.P95: "time to image p95",
-    Watchable.SUCCESS: "success",
-    Watchable.PRICE: "price per image",
-    Watchable.QUALITY: "quality",
-}
 MOST_BLOCKS = 20
 """Slack takes 50 blocks of 3,000 letters; the rest is counted."""
 
@@ -49,51 +43,14 @@ class News:
 
 def sentence(incident: Incident) -> str:
     """What changed, since when, by how much, and how sure that is."""
-    simulated = " (simulated)" if incident.simulated else ""
-    by = f" by {incident.by}" if incident.by else ""
+    told = ""
+    if incident.before is not None and incident.now is not None:
+        before, now = (wording.value(incident, number) for number in (incident.before, incident.now))
+        told = f"{before} before, {now} since; "
     return (
-        f"{incident.endpoint}{simulated}: {TITLE[incident.figure]}{by} {went(incident)} since {since(incident)}; "
-        f"{values(incident)}n {incident.n:,}, noticed {incident.noticed}"
+        f"{wording.endpoint(incident)}: {wording.figure(incident)} {wording.change(incident)}, "
+        f"since {wording.since(incident)}; {told}n {incident.n:,}, noticed {incident.noticed}"
     )
-
-
-def went(incident: Incident) -> str:
-    """`+14.2 % (+11.0 to +17.5)`."""
-    worse = " worse" if incident.direction is Direction.WORSE else " better"
-    if incident.change is None:
-        return f"changed,{worse}"
-    points = incident.figure is Watchable.SUCCESS
-    unit = " points" if points else "" if incident.figure is Watchable.QUALITY else " %"
-    scale, form = (1.0, "+.2f") if incident.figure is Watchable.QUALITY else (100.0, "+.1f")
-    interval = ""
-    if incident.change_low is not None and incident.change_high is not None:
-        interval = f" ({incident.change_low * scale:{form}} to {incident.change_high * scale:{form}})"
-    return f"{incident.change * scale:{form}}{unit}{interval},{worse}"
-
-
-def since(incident: Incident) -> str:
-    """`2026-03-12 (2026-03-11 to 2026-03-13)`."""
-    if incident.earliest == incident.latest:
-        return str(incident.since)
-    return f"{incident.since} (may be {incident.earliest} to {incident.latest})"
-
-
-def values(incident: Incident) -> str:
-    """`2.10 s before, 2.45 s now; `, or nothing where the figure has no unit of its own."""
-    if incident.before is None or incident.now is None:
-        return ""
-    return f"{value(incident, incident.before)} before, {value(incident, incident.now)} since; "
-
-
-def value(incident: Incident, number: float) -> str:
-    """A number of the incident's figure in its unit."""
-    match incident.unit:
-        case "ms":
-            return format_ms(number)
-        case "usd":
-            return format_usd(number)
-        case _:
-            return f"{number * 100:.1f} %"
 
 
 def ended(incident: Incident) -> str:

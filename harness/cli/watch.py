@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from arena.domain.watch import Incident
-    from arena.reports.watch import Report, SeriesState
+    from arena.reports.watch import SeriesState
     from harness.alerts.config import WatchConfig
     from harness.alerts.messages import News
 
@@ -41,6 +41,7 @@ def ls(*, everything: Every = False, config: Config = None, as_json: Json = Fals
     from datetime import UTC, datetime
 
     from arena.reports.watch import report
+    from arena.reports.watch_wording import coverage
     from arena.store.engine import open_database
     from harness.alerts.messages import incident_json
 
@@ -68,6 +69,7 @@ def check(
 ) -> None:
     """Look for incidents and tell every channel what it has not heard; doing so again tells nothing twice."""
     from arena.domain.watch import Direction
+    from arena.reports.watch_wording import coverage
     from arena.store.engine import open_database
     from harness.alerts.check import check as checked_in
     from harness.alerts.messages import incident_json
@@ -152,17 +154,16 @@ def _config(given: Path | None, *, needed: bool) -> WatchConfig:
 def _print(shown: Sequence[Incident]) -> None:
     from rich.table import Table
 
-    from harness.alerts.messages import TITLE, since, value, went
+    from arena.reports import watch_wording as wording
 
     table = Table(pad_edge=False, header_style="bold")
     for name in ("endpoint", "figure", "change (95 %)", "before", "since then", "n", "since (UTC)", "noticed", "state"):
         table.add_column(name, justify="right" if name == "n" else "left")
     for i in shown:
-        before, now = ("–" if number is None else value(i, number) for number in (i.before, i.now))
-        state = "open" if i.open else f"{i.ending} {i.until}"
-        name = f"{i.endpoint} (simulated)" if i.simulated else i.endpoint
-        figure = " ".join(filter(None, (TITLE[i.figure], i.by)))
-        table.add_row(name, figure, went(i), before, now, f"{i.n:,}", since(i), str(i.noticed), state)
+        table.add_row(
+            wording.endpoint(i), wording.figure(i), wording.change(i), wording.value(i, i.before),
+            wording.value(i, i.now), f"{i.n:,}", wording.since(i), str(i.noticed), wording.state(i),
+        )  # fmt: skip
     out().print(table)
     for command in dict.fromkeys(i.command for i in shown if i.open):
         out().print(f"next: {command}")
@@ -176,18 +177,6 @@ def _print_checked(told: Sequence[News], still: Sequence[Incident]) -> None:
         screen.print("nothing new to tell")
     if still:
         _print(still)
-
-
-def coverage(found: Report) -> str:
-    """What is watched, in a line: so that silence is not taken for more than it is."""
-    from collections import Counter
-
-    states = Counter(s.state for s in found.series)
-    if not states:
-        return "nothing is watched yet: no run of the last months counts; `arena run PLAN` makes one"
-    parts = [f"{states['quiet']} quiet", f"{states['changed']} changed", f"{states['learning']} still learning"]
-    learning = " (a series needs 10 days of measurements, the latest 3 not counted)" if states["learning"] else ""
-    return f"{sum(states.values())} figures watched: {', '.join(parts)}{learning}"
 
 
 def _state_json(state: SeriesState) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def test_a_price_is_told_on_its_first_day_with_old_and_new(database):
     newest, before = found(database, cheaper)
     assert (newest.direction, newest.open, before.open) == (Direction.BETTER, True, False)
     assert newest.change == pytest.approx(0.008 / 0.012 - 1)
+    assert (newest.before, newest.now) == (pytest.approx(0.012), pytest.approx(0.008))
 
 
 def test_failures_are_an_incident_on_the_day_of_an_outage(database):
@@ -75,6 +76,15 @@ def test_failures_are_an_incident_on_the_day_of_an_outage(database):
     assert failing.before == 1.0
     assert failing.change == pytest.approx(-0.5, abs=0.25)
     assert failing.change_low <= failing.change <= failing.change_high < 0
+
+
+def test_an_outage_of_two_days_is_dated_by_its_own_size_and_over_soon(database):
+    outage = range(30, 32)
+    like = lambda i: Day(failures={"lab/one": 0.4 if i in outage else 0.005})  # noqa: E731
+    now = write_days(database, FIRST, 38, like)
+    (failing,) = [i for i in found(database, now, figures=("success",)) if i.direction is Direction.WORSE]
+    assert failing.since == (FIRST + timedelta(days=30)).date()
+    assert (failing.ending, failing.until) == ("recovered", (FIRST + timedelta(days=32)).date())
 
 
 def test_one_odd_day_is_no_incident_of_latency(database):

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -9,14 +10,17 @@ import trustme
 
 from arena.domain.watch import Direction, Incident, Watchable
 from arena.errors import ConfigError
+from arena.settings import Settings
 from arena.store import alerts
 from arena.store.alerts import Notice, Told
+from arena.store.engine import open_database
 from harness.alerts import config
 from harness.alerts.channels import SIGNATURE, DeliveryError, deliver, signature
 from harness.alerts.check import check, news_for
 from harness.alerts.config import WatchConfig
 from harness.alerts.messages import News, slack
 from tests.mail import mail_server
+from tests.postgres import new_postgres_database
 from tests.servers import answering, response, scripted
 from tests.watch_history import Day, noon, write_days
 
@@ -121,7 +125,28 @@ def test_a_channel_that_fails_hears_of_it_at_the_next_check_and_the_others_only_
         }  # fmt: skip
 
 
-def test_two_checks_at_once_do_not_both_send(database):
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def either_database(request, tmp_path):
+    postgres = request.param == "postgresql"
+    url = new_postgres_database(request.getfixturevalue("postgres_url")) if postgres else None
+    made = open_database(Settings(data_dir=tmp_path, database_url=url), create=True)
+    yield made
+    made.close()
+
+
+def test_many_checks_at_once_send_once(either_database):
+    notice = Notice("abc", "lab/one real p50 worse", date(2026, 4, 2), "opened", "ops")
+
+    def claimed(_):
+        with either_database.write() as connection:
+            return len(alerts.claim(connection, [notice], NOW))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(claimed, range(16))) == 1
+
+
+def test_a_claim_whose_process_died_is_taken_over(either_database):
+    database = either_database
     notice = Notice("abc", "lab/one real p50 worse", date(2026, 4, 2), "opened", "ops")
     with database.write() as connection:
         assert alerts.claim(connection, [notice], NOW) == [notice]
