@@ -46,16 +46,18 @@ class Rates:
             square = np.square(failed - n * share).sum() / (share * (1 - share) * n.mean())
             excess = max(1.0, float(square) / (used.size - 1))
         guarded = (float(failed.sum()) + 1) / (float(n.sum()) + 2)
-        return NormalRate(self, guarded, excess * student_ratio(used.size - 1) ** 2, int(failed.sum()), int(n.sum()))
+        widened = excess * student_ratio(used.size - 1) ** 2
+        return NormalRate(self, guarded, widened, float(n.mean()), int(failed.sum()), int(n.sum()))
 
 
 @dataclass(frozen=True, slots=True)
 class NormalRate:
-    """Days without a change: a share of failures, and by how much counts vary more than binomial ones."""
+    """Days without a change: a share of failures, and by how much counts of the usual size vary more than binomial."""
 
     series: Rates
     share: float
     excess: float
+    usual_n: float
     failed: int
     n: int
 
@@ -67,11 +69,15 @@ class NormalRate:
         return change if 0 < self.share + change < 1 else None
 
     def evidence(self, place: int, change: float) -> float:
-        """Log likelihood ratio of a day's failures, over the excess of their variance."""
-        failed, n = float(self.series.failed[place]), float(self.series.n[place])
+        """Log likelihood ratio of a day's failures, beta-binomial where days differ by more than chance."""
+        failed, n = int(self.series.failed[place]), int(self.series.n[place])
         other = min(max(self.share + change, 1e-6), 1 - 1e-6)
-        ratio = failed * math.log(other / self.share) + (n - failed) * math.log((1 - other) / (1 - self.share))
-        return ratio / self.excess
+        return _log_likelihood(failed, n, other, self.alike) - _log_likelihood(failed, n, self.share, self.alike)
+
+    @property
+    def alike(self) -> float:
+        """The correlation of two attempts of a day that makes counts of the usual size vary as they do."""
+        return (self.excess - 1) / max(1.0, self.usual_n - 1)
 
     def change(self, places: Sequence[int]) -> Figure:
         """The share of failures on these days minus that before (Newcombe 1998, Stat. Med. 17:873-890, method 10)."""
@@ -84,3 +90,12 @@ class NormalRate:
         low = math.hypot(now.value - (now.low or 0.0), (before.high or 0.0) - before.value)
         high = math.hypot((now.high or 0.0) - now.value, before.value - (before.low or 0.0))
         return Figure(value, n, value - low, value + high)
+
+
+def _log_likelihood(failed: int, n: int, share: float, alike: float) -> float:
+    """Of a beta-binomial count, but for what does not depend on the share (Skellam 1948, JRSS B 10:257-261)."""
+    if alike <= 0:
+        return failed * math.log(share) + (n - failed) * math.log1p(-share)
+    size = 1 / alike - 1
+    a, b = share * size, (1 - share) * size
+    return math.lgamma(failed + a) - math.lgamma(a) + math.lgamma(n - failed + b) - math.lgamma(b)
