@@ -22,7 +22,7 @@ LOCAL ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1)
 DEMO_STAMPS := $(CORE_STAMP) $(if $(filter 1,$(LOCAL)),$(GPU_STAMP)) $(if $(filter 1,$(APP)),$(APP_STAMP))
 
 .PHONY: demo app test test-quick lint format docs fuzz screenshots
-.PHONY: bench-app bench-arena bench-cli bench-coverage bench-fidelity bench-reports bench-score clean help
+.PHONY: bench-app bench-arena bench-cli bench-coverage bench-fidelity bench-reports bench-score bench-watch clean help
 .PHONY: torture soak lock check-lock sbom licences
 
 help:
@@ -118,6 +118,9 @@ bench-app: $(TEST_STAMP)
 
 bench-reports: $(TEST_STAMP)
 	$(TEST)/bin/python -m tests.benchmarks.reports
+
+bench-watch: $(TEST_STAMP)
+	$(TEST)/bin/python -m tests.benchmarks.watch
 
 bench-cli: $(TEST_STAMP)
 	$(TEST)/bin/python tests/benchmarks/cli_startup.py

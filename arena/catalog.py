@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 M = TypeVar("M", bound=BaseModel)
-NOT_PROMPT_SETS = frozenset({"endpoints.toml", "prices.toml"})
+NOT_PROMPT_SETS = frozenset({"endpoints.toml", "prices.toml", "watch.toml"})
 MOST_REASON_CHARACTERS = 300
 TABLES = ("endpoint", "price", "contender")
 

@@ -18,6 +18,7 @@ st.navigation(
         "Measurements": [
             st.Page("app_pages/results.py", title="Results", icon=":material/speed:", default=True),
             st.Page("app_pages/providers.py", title="Providers", icon=":material/dns:"),
+            st.Page("app_pages/watch.py", title="Watch", icon=":material/notifications:"),
             st.Page("app_pages/runs.py", title="Runs", icon=":material/list:"),
             st.Page("app_pages/compare.py", title="Compare", icon=":material/difference:"),
             st.Page("app_pages/trial.py", title="Trial", icon=":material/timeline:"),

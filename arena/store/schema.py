@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlmodel import SQLModel
 
 from arena.store import (
+    alert_tables,
     battle_tables,
     check_tables,
     exchange_tables,
@@ -17,6 +18,7 @@ from arena.store import (
 METADATA = SQLModel.metadata
 EVERY = (
     *tables.__all__,
+    *alert_tables.__all__,
     *battle_tables.__all__,
     *check_tables.__all__,
     *exchange_tables.__all__,

@@ -21,7 +21,7 @@ from arena.store.stacked import Stacked
 from arena.units import NANO_USD_PER_USD, NS_PER_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     import pyarrow as pa
     from sqlalchemy import Connection
@@ -50,25 +50,36 @@ class Between:
     end: datetime
 
 
-def outcomes(connection: Connection, between: Between, columns: Sequence[str]) -> pd.DataFrame:
-    """The attempts that were sent in a stretch of time, in the order of their runs.
+def outcomes(
+    connection: Connection, between: Between, columns: Sequence[str], runs: Container[str] | None = None
+) -> pd.DataFrame:
+    """The attempts that were sent in a stretch of time, in the order of their runs; of `runs` only, if given.
 
     Runs that were made to look for a limit or at one prompt are left out (`arena.domain.purpose`).
 
     `columns` are of `arena.store.queries.OUTCOME_COLUMNS` as far as figures need them, with `server_queue_ms` and
     `server_compute_ms` instead of the servers' own words, and `size` (`1024x1024`) as it was asked for. Text is
     categorical, numbers are floats with NaN where a value is missing, `started_at` is missing where nobody knows
-    whether the request was sent; such an attempt belongs to the instant at which it was meant to be.
+    whether the request was sent; such an attempt belongs to the instant at which it was meant to be. `run_id` can be
+    had as well.
     """
-    wanted, parts = _digest_columns(columns), _parts(connection, between)
+    named = [column for column in columns if column != "run_id"]
+    wanted = _digest_columns(named)
+    parts = [part for part in _parts(connection, between) if runs is None or part.run_id in runs]
     filled = Stacked(sum(part.attempts for part in parts), digests.schema(), wanted)
-    edges = _us(between.start), _us(between.end)
+    edges, rows = (_us(between.start), _us(between.end)), []
     for part in parts:
         table = part.table(connection, wanted)
         at_us = table["at"].cast("int64").to_numpy()
         inside = (at_us >= edges[0]) & (at_us < edges[1])
         filled.add(table if inside.all() else table.filter(inside))
-    return pd.DataFrame({column: _column(connection, filled, column) for column in ("simulated", *columns)}, copy=False)
+        rows.append(int(inside.sum()))
+    found = {column: _column(connection, filled, column) for column in ("simulated", *named)}
+    if "run_id" in columns:
+        codes = np.repeat(np.arange(len(parts), dtype=np.int32), rows)
+        names = pd.Index([part.run_id for part in parts], dtype="str")
+        found["run_id"] = pd.Categorical.from_codes(codes, categories=names)
+    return pd.DataFrame(found, copy=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ from harness.cli import (
     score,
     sim,
     votes,
+    watch,
 )
 from harness.cli.console import say
 
@@ -83,6 +84,7 @@ for noun in (
     images,
     score,
     votes,
+    watch,
     db,
     metrics,
     otel,

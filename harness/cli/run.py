@@ -65,7 +65,15 @@ def run(
         database = open_database(settings, create=True)
         session = _created(database, prepared, settings, budget_usd)
     status = fire(database, settings, session, as_json=as_json)
+    check_watch(database, settings)
     raise typer.Exit(_exit_code(database, session, status, fail_under))
+
+
+def check_watch(database: Database, settings: Settings) -> None:
+    """After a run, where there is a watch.toml: look for incidents and tell of them. Never fails the run."""
+    from harness.alerts.check import after_run
+
+    after_run(settings, database, say)
 
 
 def _prepared(name: str, catalog: Catalog, only: list[str], repeat: int | None) -> Prepared:

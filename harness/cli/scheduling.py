@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from arena.domain.run import RunStatus
     from arena.settings import Settings
     from arena.store.engine import Database
-    from harness.keys import KEYS
     from harness.runner import Runner
     from harness.schedules.dispatcher import Dispatcher, Work
     from harness.schedules.events import Event
@@ -31,6 +30,7 @@ def service(
 ) -> Service:
     """The scheduler of this process."""
     from harness.clock import SystemClock
+    from harness.keys import KEYS
     from harness.schedules.dispatcher import Dispatcher
     from harness.schedules.service import Service
 

@@ -1,0 +1,70 @@
+"""A mail server on loopback that keeps what it is sent: as much of SMTP (RFC 5321) as a client needs."""
+
+import asyncio
+import threading
+from contextlib import contextmanager
+from email import message_from_bytes, policy
+
+
+class Mailbox:
+    """The messages taken so far; `refusing` answers 451 to each. With an SSL context it takes mail after STARTTLS."""
+
+    def __init__(self, tls=None):
+        self.messages, self.logins, self.port, self.refusing, self.tls = [], [], 0, False, tls
+
+    async def talk(self, reader, writer):
+        secure = self.tls is None
+        writer.write(b"220 here\r\n")
+        while line := (await reader.readline()).decode().strip():
+            verb = line.split(" ")[0].upper()
+            if verb == "EHLO":
+                reply = "250-here\r\n250 " + ("AUTH PLAIN" if secure else "STARTTLS")
+            elif verb == "AUTH":
+                self.logins.append(line.split(" ")[2])
+                reply = "235 welcome"
+            elif verb == "MAIL" and (self.refusing or not secure):
+                reply = "451 not now" if secure else "530 STARTTLS first"
+            elif verb == "DATA":
+                writer.write(b"354 go on\r\n")
+                body = await reader.readuntil(b"\r\n.\r\n")
+                self.messages.append(message_from_bytes(body[:-3], policy=policy.default))
+                reply = "250 taken"
+            else:
+                reply = {"STARTTLS": "220 go on", "QUIT": "221 bye"}.get(verb, "250 fine")
+            writer.write(reply.encode() + b"\r\n")
+            await writer.drain()
+            if verb == "STARTTLS":
+                await writer.start_tls(self.tls)
+                secure = True
+            if verb == "QUIT":
+                break
+        writer.close()
+
+
+@contextmanager
+def mail_server(tls=None):
+    """Runs in a thread of its own for the length of the block."""
+    box, ready, stop = Mailbox(tls), threading.Event(), None
+    loop = asyncio.new_event_loop()
+
+    async def main():
+        nonlocal stop
+        stop = asyncio.Event()
+        server = await asyncio.start_server(box.talk, "127.0.0.1", 0)
+        box.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        await stop.wait()
+        server.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0)
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
+    thread.start()
+    ready.wait(10)
+    try:
+        yield box
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()
