@@ -99,10 +99,10 @@ def test_what_a_user_asks_for_otherwise_is_no_change_of_the_provider(database):
     assert not found(database, now)
 
 
-@pytest.mark.parametrize("plan", ["capacity-1", "behaviour-1", "playground"])
-def test_runs_that_look_for_limits_do_not_count(database, plan):
+@pytest.mark.parametrize("purpose", ["capacity", "behaviour", "playground"])
+def test_runs_that_look_for_limits_do_not_count(database, purpose):
     write_days(database, FIRST, 31)
-    now = write_days(database, FIRST + timedelta(days=31), 4, since_day(0, slower={"lab/one": 1.0}), plan=plan)
+    now = write_days(database, FIRST + timedelta(days=31), 4, since_day(0, slower={"lab/one": 1.0}), purpose=purpose)
     assert not found(database, now)
 
 

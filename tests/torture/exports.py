@@ -51,7 +51,7 @@ class Exports:
 
 
 def _words(kind: str) -> list[str]:
-    return ["export", "last", "--format", kind, "--out", f"out.{kind}"]
+    return ["export", "last", "--format", kind, "--out", f"out.{kind}", "--force"]
 
 
 def _content(path: Path) -> bytes:

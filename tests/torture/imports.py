@@ -7,9 +7,10 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from arena.reports.export import read_votes
-from arena.store.vote_exchange import exported, imported
+from arena.reports.exports.foreign import read_votes
+from arena.store.vote_exchange import imported
 from tests.torture import killing
+from tests.torture.exported import exported
 from tests.torture.place import Place, demand
 
 if TYPE_CHECKING:
@@ -65,8 +66,7 @@ def _rows(place: Place) -> Counter[tuple[tuple[str, Any], ...]]:
     database = place.open()
     with database.read() as connection:
         found = Counter(
-            tuple((k, v) for k, v in row.items() if k not in {"id", "evaluation_order"})
-            for row in exported(connection, salt="fixed")
+            tuple((k, v) for k, v in row.items() if k not in {"id", "evaluation_order"}) for row in exported(connection)
         )
     database.close()
     return found

@@ -87,6 +87,7 @@ def _older(place: Place, full: Place, revision: str) -> None:
                 continue
             rows = reading.execute(sa.select(newest.tables[table.name])).mappings().all()
             kept = [{c.name: row[c.name] for c in table.columns if c.name in row} for row in rows]
+            connection.execute(table.delete())  # a migration may have filled it
             if kept:
                 connection.execute(table.insert(), kept)
     engine.dispose()
@@ -95,7 +96,7 @@ def _older(place: Place, full: Place, revision: str) -> None:
 
 
 def _state(place: Place) -> tuple[Schema, Content]:
-    """Every table with its columns and constraints, and a hash of its rows; digests, which are copies, left out."""
+    """Every table with its columns, constraints and a hash of its rows; digests, which are copies, and lots left out."""
     engine = connect(place.settings, create=True)
     inspector = sa.inspect(engine)
     schema: Schema = {"revision": migrate.current(engine)}
@@ -107,7 +108,7 @@ def _state(place: Place) -> tuple[Schema, Content]:
             "foreign": sorted(str(f["constrained_columns"]) for f in inspector.get_foreign_keys(name)),
             "indexes": sorted(str(i["name"]) for i in inspector.get_indexes(name)),
         }
-        if name != "digest":
+        if name not in {"digest", "export_clock"}:
             content[name] = _rows(engine, name)
     engine.dispose()
     return schema, content

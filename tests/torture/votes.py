@@ -13,9 +13,9 @@ from arena.battles.ballots import Ballots
 from arena.battles.house import House
 from arena.domain.battle import Verdict
 from arena.store.battles import BATTLE, VOTE
-from arena.store.vote_exchange import exported
 from tests.arena.battles.conftest import fill
 from tests.torture import killing
+from tests.torture.exported import exported
 from tests.torture.place import Place, demand
 
 if TYPE_CHECKING:
