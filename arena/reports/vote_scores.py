@@ -31,11 +31,12 @@ def vote_scores(connection: Connection, start: datetime) -> pd.DataFrame:
     import pandas as pd
 
     votes = image_votes(connection, start)
-    found = [row for kind in (False, True) for row in _scored([v for v in votes if v.simulated is kind])]
+    found = [row for kind in (False, True) for row in scores_of([v for v in votes if v.simulated is kind])]
     return pd.DataFrame(found, columns=list(COLUMNS))
 
 
-def _scored(votes: list[ImageVote]) -> list[tuple[str, bool, int, str, float]]:
+def scores_of(votes: list[ImageVote]) -> list[tuple[str, bool, int, str, float]]:
+    """The rows of some votes, all of simulated or all of real images: two a vote, one for each side."""
     if not votes:
         return []
     rows = [(v.left, v.right, Result(v.result), "", "") for v in votes]
