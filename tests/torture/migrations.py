@@ -96,7 +96,7 @@ def _older(place: Place, full: Place, revision: str) -> None:
 
 
 def _state(place: Place) -> tuple[Schema, Content]:
-    """Every table with its columns, constraints and a hash of its rows; digests, which are copies, and lots left out."""
+    """Every table: columns, constraints and a hash of its rows; digests, which are copies, and lots are left out."""
     engine = connect(place.settings, create=True)
     inspector = sa.inspect(engine)
     schema: Schema = {"revision": migrate.current(engine)}
