@@ -132,7 +132,7 @@ def _named(rows: pd.DataFrame, rules: Rules) -> bool:
 def _of_rows(rows: pd.DataFrame, rules: Rules) -> Iterator[_One]:
     """The series of an endpoint's measured attempts."""
     endpoint, simulated = str(rows["endpoint"].iloc[0]), bool(rows["simulated"].iloc[0])
-    for figure in rules.figures:
+    for figure in dict.fromkeys(rules.figures):
         match figure:
             case Watchable.P50 | Watchable.P95:
                 worth = rules.worth.p50 if figure is Watchable.P50 else rules.worth.p95
