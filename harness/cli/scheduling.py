@@ -35,11 +35,16 @@ def service(
     from harness.schedules.service import Service
 
     async def fire(work: Work, on_start: Callable[[Runner], None]) -> RunStatus:
+        from anyio import to_thread
+
+        from harness.cli.run import check_watch
         from harness.progress import Progress
         from harness.session import execute
 
         progress = Progress(s.trial.endpoint_id for s in work.session.trials)
-        return await execute(database, settings, work.session, progress, on_start=on_start)
+        status = await execute(database, settings, work.session, progress, on_start=on_start)
+        await to_thread.run_sync(check_watch, database, settings)
+        return status
 
     dispatcher: Dispatcher = Dispatcher(database, settings, catalog, entries, KEYS, _once_waiting(tell))
     return Service(dispatcher, fire, SystemClock(), tell)

@@ -64,6 +64,17 @@ def test_two_calls_at_once_fire_one_run(arena, scheduled, sim_url):
     assert all(row["reason"] == "overlap" for row in became(arena, "missed"))
 
 
+def test_a_scheduled_run_ends_with_the_watch_whose_troubles_do_not_fail_it(arena, scheduled):
+    arena.plan("quick")
+    scheduled()
+    arena("schedule", "run-due")
+    make_due(arena)
+    (arena.config / "watch.toml").write_text("false_alarms_a_yer = 1\n")
+    done = arena("schedule", "run-due")
+    assert "watch.toml" in done.err
+    assert became(arena, "done")
+
+
 @pytest.mark.slow
 def test_two_calls_at_once_fire_one_run_on_postgresql(arena, scheduled, sim_url, postgres_url):
     import sqlalchemy as sa
