@@ -57,6 +57,8 @@ def runs(found):
 def test_a_limit_of_the_data_is_not_taken_for_the_providers(arena, two):
     found = arena.json("capacity", "t/narrow", "--slo", "p90<600ms", "--start-rate", "5", "--max-rate", "40",
                        "--precision", "1", "--repeats", "1", *PACE)  # fmt: skip
+    if "this machine" in found["limited_by"]:
+        pytest.skip("this machine was too busy to send on time, and says so")
     assert found["limited_by"] == "the endpoint's limits in Arena's data"
     assert found["curve"][-1]["waited_share"] > 0.05
 

@@ -32,7 +32,7 @@ def test_nothing_is_lost_and_nobody_waits_past_the_timeout(tmp_path):
         voters = killing.begin(place, ["vote", str(notes), str(VOTES_EACH)])
         exported = 0
         while any(process.poll() is None for process in (*runs, voters)):
-            done = killing.run(place, "export", "--out", "all.csv")
+            done = killing.run(place, "export", "--out", "all.csv", "--force")
             assert done.returncode == 0, done.stderr
             rows = pd.read_csv(tmp_path / "all.csv")
             assert rows["trial"].notna().all()
@@ -52,7 +52,7 @@ def test_nothing_is_lost_and_nobody_waits_past_the_timeout(tmp_path):
     database.close()
     assert Counter(row.verdict for row in stood) == Counter(verdict for _, verdict in said.cast.values())
 
-    done = killing.run(place, "export", "--out", "all.csv")
+    done = killing.run(place, "export", "--out", "all.csv", "--force")
     assert done.returncode == 0, done.stderr
     rows = pd.read_csv(tmp_path / "all.csv")
     ours = rows[rows["endpoint"].str.startswith("t/")]

@@ -21,6 +21,18 @@ def is_ours(path: Path) -> bool:
     return path.is_dir() or (path.suffix in SUFFIXES and path.exists() and set(VOTES.names) <= set(column_names(path)))
 
 
+def _number(value: object) -> object:
+    """A number or a truth value to its last digit; what is neither stays as it is, for whoever stores it to refuse."""
+    if not isinstance(value, str):
+        return None
+    if value.lower() in {"true", "false"}:
+        return value.lower() == "true"
+    try:
+        return int(value) if value.lstrip("-").isdigit() else float(value)
+    except ValueError:
+        return value
+
+
 def read_votes(path: Path) -> list[dict[str, Any]]:
     """The rows of a file of votes; ConfigError if it cannot be read or lacks what a vote needs."""
     import pandas as pd
@@ -34,9 +46,9 @@ def read_votes(path: Path) -> list[dict[str, Any]]:
                 frame = pd.read_json(path, lines=True, dtype=text, convert_dates=False, precise_float=True)
             case ".csv":
                 # "NA" is a text like any other; only what is empty is missing.
-                frame = pd.read_csv(
-                    path, dtype=text, float_precision="round_trip", keep_default_na=False, na_values=[""]
-                )
+                frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+                for name in (NUMBERS - {"undone_at"}) & set(frame.columns):
+                    frame[name] = pd.Series([_number(value) for value in frame[name]], dtype=object)
             case _:
                 raise ConfigError(f"{path}: is no .csv, .parquet or .jsonl file")
     except (OSError, ValueError) as error:

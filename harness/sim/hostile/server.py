@@ -35,6 +35,9 @@ class Seen:
     """What went wrong with the server itself."""
 
 
+CUTS = 20
+
+
 class Host:
     """One case's servers."""
 
@@ -113,6 +116,21 @@ class Host:
         writer.close()
 
 
+async def _cut_off(loop: asyncio.AbstractEventLoop) -> None:
+    """End every visit, also of whoever was just accepted or is still shaking hands: that is known to the loop alone."""
+    for _ in range(CUTS):
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        transports = [t for t in getattr(loop, "_transports", {}).values() if not t.is_closing()]
+        for task in others:
+            task.cancel()
+        for transport in transports:
+            transport.abort()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0.01)  # a transport closes its socket in a turn of its own
+        if not others and not transports:
+            return
+
+
 @contextmanager
 def serving(cases: Sequence[Case], tls: Mapping[Certificate, ssl.SSLContext]) -> Iterator[list[Host]]:
     """The servers of these cases, on a thread of their own, for the length of the block."""
@@ -131,14 +149,7 @@ def serving(cases: Sequence[Case], tls: Mapping[Certificate, ssl.SSLContext]) ->
         await stop.wait()
         for host in hosts:
             host.stop()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        # Who is still shaking hands is known to the loop alone; a transport closes its socket in a turn of its own.
-        for transport in list(getattr(loop, "_transports", {}).values()):
-            transport.abort()
-        await asyncio.sleep(0.01)
+        await _cut_off(loop)
 
     loop.set_exception_handler(lambda _loop, _context: None)  # what goes wrong on these connections is meant to
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
