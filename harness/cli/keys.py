@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 cli = typer.Typer(name="keys", help="Keep the keys of providers in the system's keyring.", no_args_is_help=True)
+VARIABLE = re.compile("[A-Z][A-Z0-9_]*")
 Name = Annotated[str, typer.Argument(help="The variable that an endpoint names; `arena keys ls` lists them.")]
 
 
@@ -28,7 +30,7 @@ def set_(
     if surplus:
         raise ConfigError(
             "a key is not given as an argument, where other users and the shell's history see it; "
-            f"write `arena keys set {name}` and type it when asked, then change the one that was just shown"
+            "write `arena keys set NAME` and type it when asked, and replace the key that was just shown"
         )
     _known(name)
     where = store(name, _asked(name))
@@ -80,8 +82,10 @@ def _needed() -> dict[str, int]:
 
 
 def _known(name: str) -> None:
-    from arena.errors import UnknownNameError
+    from arena.errors import ConfigError, UnknownNameError
 
+    if not VARIABLE.fullmatch(name):  # perhaps the key itself: it is not repeated
+        raise ConfigError("what was given is not the name of a key; `arena keys ls` lists them")
     needed = _needed()
     if name not in needed:
         raise UnknownNameError("key", name, needed, "endpoints")

@@ -57,9 +57,14 @@ def test_a_key_from_the_keyring_is_used_listed_and_removed(arena, kept):
 
 
 def test_a_key_on_the_command_line_is_refused_and_not_repeated(arena, kept):
-    said = arena("keys", "set", "TEST_API_KEY", KEY, code=2)
-    assert "a key is not given as an argument" in said.sentence
-    assert KEY not in said.err
+    for words in (["TEST_API_KEY", KEY], [KEY, "TEST_API_KEY"]):
+        said = arena("keys", "set", *words, code=2)
+        assert "a key is not given as an argument" in said.sentence
+        assert KEY not in said.err
+    for word in ("set", "rm"):
+        said = arena("keys", word, KEY, code=2)
+        assert "what was given is not the name of a key" in said.sentence
+        assert KEY not in said.err
     assert not kept.exists()
 
 
