@@ -111,8 +111,8 @@ def outcomes(connection: Connection, run_id: str | None = None) -> pd.DataFrame:
 
 def outcome_chunks(connection: Connection, run_id: str | None = None) -> Iterator[pd.DataFrame]:
     """The same, in pieces of bounded size; at least one piece, which may be empty."""
-    # An option of this statement alone: as one of the connection it would stay, and whoever reads the driver's own cursor
-    # after it would miss the rows that were fetched ahead.
+    # An option of this statement alone: as one of the connection it would stay, and whoever reads the driver's own
+    # cursor after it would miss the rows that were fetched ahead.
     result = connection.execute(_outcome_query(run_id), execution_options={"yield_per": CHUNK_ROWS})
     names, empty = list(result.keys()), True
     for rows in result.partitions(CHUNK_ROWS):
