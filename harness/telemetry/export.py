@@ -43,7 +43,7 @@ class Exported:
     @property
     def sentence(self) -> str:
         """The same in words."""
-        left = f"; {self.untimed} attempts whose end nobody knows are left out" if self.untimed else ""
+        left = f"; left out, as nobody knows when they ended: {self.untimed}" if self.untimed else ""
         return f"run {self.run_id}: {self.attempts} attempts as {self.spans} spans to {self.endpoint}{left}"
 
 

@@ -214,7 +214,7 @@ def test_a_contact_sheet_stops_at_its_size_and_says_so(make, monkeypatch):
     monkeypatch.setattr("arena.reports.contact_sheet.MOST_BYTES", 1500)
     page = Page(render_html.html(make(images=True)[0]))
     assert page.tags.count("img") == 2
-    assert "1 further prompts are not shown." in page.text
+    assert "Further prompts that are not shown: 1." in page.text
 
 
 def test_a_missing_image_is_said_and_costs_nothing_else(make, tmp_path):
