@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -89,13 +90,19 @@ def exposed(database: Database, windows: Sequence[str]) -> bytes:
 
 def server(database: Database, windows: Sequence[str], fresh_s: float, host: str, port: int) -> WSGIServer:
     """A server that is bound and not yet serving; ConfigError if the address cannot be had."""
-    from prometheus_client.exposition import ThreadingWSGIServer
-
     figures = registry(database, windows, fresh_s)
     try:
-        return make_server(host, port, _application(figures), ThreadingWSGIServer, handler_class=_Quiet)
+        return make_server(host, port, _application(figures), _server_class(host), handler_class=_Quiet)
     except (OSError, OverflowError) as error:
         raise ConfigError(f"cannot listen on {host}:{port} ({error}); choose another --host or --port") from None
+
+
+def _server_class(host: str) -> type[WSGIServer]:
+    """A server with a thread a request, for the family of this address."""
+    from prometheus_client.exposition import ThreadingWSGIServer
+
+    family = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][0]
+    return type("Server", (ThreadingWSGIServer,), {"address_family": family})
 
 
 class _Quiet(WSGIRequestHandler):

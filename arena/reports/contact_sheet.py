@@ -51,7 +51,7 @@ def contact_sheet(
         shown.append(PictureRow(text, tuple(cells)))
     told = f"The first image of each prompt at each endpoint, at most {SIDE_PX} px wide and high"
     left = len(every) - len(shown)
-    return Pictures(tuple(shown)), f"{told}; {left} further prompts are not shown." if left else f"{told}."
+    return Pictures(tuple(shown)), f"{told}. Further prompts that are not shown: {left}." if left else f"{told}."
 
 
 def _of_endpoint(rows: pd.DataFrame, summary: EndpointSummary, blobs: BlobStore) -> Picture:

@@ -170,6 +170,7 @@ def board_sections(found: Sequence[Leaderboard]) -> list[Section]:
 
 
 def _board_row(row: Row, *, simulated: bool) -> tuple[Cell, ...]:
+    note = row.note or ("provisional: its interval is still wide" if row.provisional else "")
     low, high = ("open" if bound is None else f"{bound:.0f}" for bound in (row.low, row.high))
     return (
         Cell(row.entrant, "simulated" if simulated else ""),
@@ -177,7 +178,7 @@ def _board_row(row: Row, *, simulated: bool) -> tuple[Cell, ...]:
         Cell(written.DASH) if row.elo is None else Cell(f"{row.elo:.0f}", f"{low}–{high}"),
         Cell(f"{row.votes:,}"),
         Cell(written.DASH if row.win_rate is None else f"{row.win_rate:.0%}"),
-        Cell("; ".join(part for part in (row.note, "retired" if row.retired else "") if part)),
+        Cell("; ".join(part for part in (note, "retired" if row.retired else "") if part)),
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from arena import __version__
+from arena.domain.run import RunStatus
 from arena.errors import ConfigError
 from arena.store import traces
 from arena.store.runs import get_run
@@ -42,7 +43,7 @@ class Exported:
     @property
     def sentence(self) -> str:
         """The same in words."""
-        left = f"; {self.untimed} attempts whose end nobody knows are left out" if self.untimed else ""
+        left = f"; left out, as nobody knows when they ended: {self.untimed}" if self.untimed else ""
         return f"run {self.run_id}: {self.attempts} attempts as {self.spans} spans to {self.endpoint}{left}"
 
 
@@ -50,12 +51,14 @@ def export_run(database: Database, run_id: str, endpoint: str | None = None, *, 
     """Export a run (an id, a part of one, or `last`) as traces and metrics.
 
     `endpoint` is the base address of a collector, without `/v1/traces`. ConfigError if it is none, if it does not take
-    everything, or if the packages are not installed.
+    everything, if the run is still being measured, or if the packages are not installed.
     """
     _check_installed()
     base = _base(endpoint or os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT)
     with database.read() as connection, _quiet():
         run = get_run(connection, run_id)
+        if run.status is RunStatus.RUNNING and not run.silent(datetime.now(UTC)):
+            raise ConfigError(f"run {run.id} is still being measured; export it when it has ended")
         attempts, spans = _export(connection, run, base, with_prompts=with_prompts)
         untimed = traces.untimed(connection, run.id)
     return Exported(run.id, attempts, spans, untimed, base)

@@ -214,7 +214,7 @@ def test_a_contact_sheet_stops_at_its_size_and_says_so(make, monkeypatch):
     monkeypatch.setattr("arena.reports.contact_sheet.MOST_BYTES", 1500)
     page = Page(render_html.html(make(images=True)[0]))
     assert page.tags.count("img") == 2
-    assert "1 further prompts are not shown." in page.text
+    assert "Further prompts that are not shown: 1." in page.text
 
 
 def test_a_missing_image_is_said_and_costs_nothing_else(make, tmp_path):
@@ -291,3 +291,14 @@ def test_a_window_has_its_runs_and_the_figures_of_the_provider_table(tmp_path):
     uptime = next(m for m in WINDOW_METRICS if m.name == "uptime")
     assert written.figure_text(uptime, expected[0].figures["uptime"]).split(" (")[0] in page.text
     assert "20260101-r" in render_markdown.markdown(document)
+
+
+def test_reading_outcomes_leaves_the_connection_as_it_was(tmp_path):
+    """What is read after them on the same connection, votes above all, has to be read whole."""
+    run_id = small_run.make_run(tmp_path)
+    database = open_database(Settings(data_dir=tmp_path))
+    with database.read() as connection:
+        before = dict(connection.get_execution_options())
+        assert len(queries.outcomes(connection, run_id)) == 12
+        assert dict(connection.get_execution_options()) == before
+    database.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.harness.telemetry.test_export import receiving, values
+from tests.collector import receiving, values
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ROOT = Path(__file__).parents[2]
@@ -89,6 +89,25 @@ def test_a_collector_that_refuses_costs_no_run(arena):
         said = arena("run", arena.plan("quick"), "--yes", ARENA_OTEL_ENDPOINT=collector.url)
     assert "not exported: " in said.err
     assert "t/quick" in said.out
+
+
+def test_a_report_says_why_the_run_stopped_what_was_voted_and_how_to_repeat_it(arena):
+    stop = {"metric": "time_to_image_p50_ms", "relative_width": 2.0}
+    arena("run", arena.plan("quick", "pods", repetitions=40, stop=stop), "--yes")
+    rows = [f"{i},t/quick,t/pods,{'model_b' if i % 3 else 'model_a'},v{i % 7},p{i % 12},true" for i in range(60)]
+    votes = arena.directory / "votes.csv"
+    votes.write_text("\n".join(["id,model_a,model_b,winner,evaluation_session_id,prompt_id,simulated", *rows]))
+    arena("votes", "import", str(votes))
+    told = arena("report", "last", "--format", "md", "--out", "-").out
+    assert "### When it stopped\n\n- stopped: the interval of time\\_to\\_image\\_p50\\_ms at most 200.0%" in told
+    assert "### Blind votes: simulated · endpoints\n\n60 blind votes on 12 prompts by 7 voters" in told
+    prices = told.split("### Prices")[1]
+    assert "| t/quick<br><sub>simulated</sub> | \\$0.0100/image | 2026-01-01 | simulated | ` here ` |" in prices
+    plan = re.search(r"```toml\n(.*?)```", told, re.DOTALL)[1]
+    (arena.directory / "again.toml").write_text(plan)
+    first = arena.json("runs", "show", "last")["run"]
+    arena("run", "again.toml", "--yes")
+    assert arena.json("runs", "show", "last")["run"]["plan_sha256"] == first["plan_sha256"]
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,10 @@
-"""A stored run at a real receiver of OTLP over HTTP, which decodes what it is sent."""
+"""A stored run at a real receiver: spans at their true times, histograms that hold what the summary holds."""
 
-import gzip
-import threading
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from arena.domain.run import RunStatus
 from arena.errors import ConfigError
 from arena.metrics.figures import attempts as count_attempts
 from arena.settings import Settings
@@ -19,69 +14,12 @@ from arena.store.engine import open_database
 from arena.store.traces import traced, untimed
 from harness.telemetry import names
 from harness.telemetry.export import export_run
+from tests.collector import receiving, values
 from tests.dashboards import small_run
 from tests.factories import failed, make_endpoint, make_prompt, make_run, make_trial, succeeded
 from tests.postgres import new_postgres_database
 
-MESSAGES = {"/v1/traces": ExportTraceServiceRequest, "/v1/metrics": ExportMetricsServiceRequest}
 KIND_CLIENT, STATUS_ERROR, DELTA = 3, 2, 1
-
-
-class Receiver:
-    """What arrived, decoded."""
-
-    def __init__(self):
-        self.raw, self.traces, self.metrics, self.at, self.status = [], [], [], [], 200
-
-    @property
-    def spans(self):
-        return [s for t in self.traces for r in t.resource_spans for scope in r.scope_spans for s in scope.spans]
-
-    @property
-    def points(self):
-        found = {}
-        for message in self.metrics:
-            for resource in message.resource_metrics:
-                for metric in (m for scope in resource.scope_metrics for m in scope.metrics):
-                    found.setdefault(metric.name, []).append(metric)
-        return found
-
-
-@contextmanager
-def receiving():
-    receiver = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            body = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
-            kept = receiver.traces if self.path == "/v1/traces" else receiver.metrics
-            kept.append(MESSAGES[self.path].FromString(body))
-            receiver.raw.append(body)
-            receiver.at.append(datetime.now(UTC))
-            self.send_response(receiver.status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_arguments):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    receiver.port = server.server_port
-    receiver.url = f"http://127.0.0.1:{receiver.port}"
-    try:
-        yield receiver
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def values(attributes):
-    """Attributes as plain values."""
-    return {a.key: getattr(a.value, a.value.WhichOneof("value")) for a in attributes}
 
 
 @pytest.fixture
@@ -212,11 +150,20 @@ def test_attempts_whose_end_nobody_knows_have_no_span(tmp_path, stored):
     with stored.write() as connection:
         left = runs.untried(connection, "20260102-030405-test")
         writing.write_intent(connection, left.pop(), 1, simulated=True)
-        runs.claim_run(connection, "20260102-030405-test", runs.new_owner())
+        owner = runs.new_owner()
+        runs.claim_run(connection, "20260102-030405-test", owner)
+        runs.end_run(connection, "20260102-030405-test", owner, RunStatus.INTERRUPTED)
     with receiving() as receiver:
         said = export_run(stored, "last", receiver.url)
     assert (said.attempts, said.untimed) == (11, 1)
-    assert "1 attempts whose end nobody knows are left out" in said.sentence
+    assert said.sentence.endswith("; left out, as nobody knows when they ended: 1")
+
+
+def test_a_run_that_is_still_measured_is_not_exported(tmp_path, stored):
+    small_run.make_run(tmp_path, status=RunStatus.RUNNING, done=2, run_id="20260103-030405-live")
+    with receiving() as receiver, pytest.raises(ConfigError, match="is still being measured"):
+        export_run(stored, "20260103-030405-live", receiver.url)
+    assert receiver.raw == []
 
 
 @pytest.mark.parametrize("endpoint", ["nonsense", "ftp://host", "http://", "http://host:x"])
