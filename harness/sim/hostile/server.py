@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import re
 import threading
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -163,3 +165,7 @@ def serving(cases: Sequence[Case], tls: Mapping[Certificate, ssl.SSLContext]) ->
         loop.call_soon_threadsafe(stop.set)
         thread.join(10)
         loop.close()
+        with warnings.catch_warnings():
+            # A connection that was accepted in the loop's last turn has nobody else to close it.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
