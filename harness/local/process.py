@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -123,6 +124,9 @@ def _say_ready(base_url: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Serve the settings that the one argument holds as JSON; returns the exit status."""
+    # What `serve` finds here is what it leaves behind: a reminder that comes while the interpreter shuts down must not
+    # turn a clean end into a death by signal.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     end_with_parent(_GRACE_S)
     try:
         serve("127.0.0.1", 0, LocalSettings.model_validate_json(arguments[0]), on_ready=_say_ready)

@@ -112,6 +112,7 @@ def test_what_cannot_be_read_is_refused(arena, words, sentence):
 def test_an_older_database_can_be_copied_before_it_is_upgraded(arena):
     arena("run", arena.plan("quick"), "--yes")
     with sqlite3.connect(arena.data / "arena.db") as connection:
+        connection.execute("DROP INDEX ix_artifact_pruned_at")
         connection.execute("ALTER TABLE artifact DROP COLUMN pruned_at")
         connection.execute("UPDATE alembic_version SET version_num = '0005'")
     connection.close()
