@@ -19,6 +19,7 @@ from starlette.requests import cookie_parser
 from arena.errors import ArenaError
 from arena.settings import Settings
 from dashboards import passes
+from dashboards.assets import Assets, read_ahead
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -124,12 +125,16 @@ async def warmed(_app: st.App) -> AsyncIterator[dict[str, Any]]:
 def _warm() -> None:
     from dashboards import boards, charts, data, supply, tables, timeline  # noqa: F401 - what the pages will import
 
+    read_ahead()
     try:
         for simulated in (False, True) if data.available() else ():
             supplied = supply.supply(simulated=simulated)
             if supplied.pool().cell_keys:
                 supplied.outlook()
                 break
+        newest = next((run for run in data.choices() if run.purpose.counts), None) if data.available() else None
+        if newest is not None:
+            data.summaries(newest.id)  # what the app opens with
     except ArenaError:
         _LOG.exception("nothing could be read ahead; the pages say why")
     # Streamlit collects garbage in full after every run of a page, with all threads waiting: over 100 ms with the
@@ -146,7 +151,7 @@ def on_script_error(_error: Exception) -> bool:
 
 app = st.App(
     Path(__file__).with_name("app.py"),
-    middleware=[Middleware(SecurityHeaders), Middleware(VoterPass)],
+    middleware=[Middleware(SecurityHeaders), Middleware(Assets), Middleware(VoterPass)],
     lifespan=warmed,
     on_script_error=on_script_error,
 )

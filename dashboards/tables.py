@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -41,16 +42,15 @@ def summary_table(summaries: Sequence[EndpointSummary], shown: Sequence[Metric] 
             "Failures": [_failures(s) for s in summaries],
         }
     )
-    styler = frame.style
-    for metric in shown:
-        for row, summary in enumerate(summaries):
-            text = _cell(metric, summary.figures[metric.name])
-            styler = styler.format(_always(text), subset=([row], [fmt.capitalized(metric.title)]))
-    return styler
+    return frame.style.format(
+        {fmt.capitalized(m.title): _in_turn([_cell(m, s.figures[m.name]) for s in summaries]) for m in shown}
+    )
 
 
-def _always(text: str) -> Callable[[object], str]:
-    return lambda _: text
+def _in_turn(texts: Sequence[str]) -> Callable[[object], str]:
+    """A column's texts from the first row to the last, as often as the table is drawn: equal values differ in n."""
+    turns = cycle(texts)
+    return lambda _: next(turns)
 
 
 def _column(summaries: Sequence[EndpointSummary], metric: Metric) -> pd.Series:

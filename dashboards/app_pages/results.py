@@ -43,21 +43,28 @@ def downloads(run_id: str) -> None:
                 )
 
 
-def drawings(run_id: str, summaries: list[EndpointSummary]) -> None:
-    """All charts, two abreast where there is room."""
-    colours, outcomes = fmt.colours(data.endpoints()), data.outcomes(run_id)
+@st.cache_resource(ttl=data.SETTLED_S, max_entries=8, show_spinner=False)
+def drawn(source: str, run_id: str, version: str, endpoints: int) -> dict[str, charts.Chart]:
+    """The charts of a run; the other arguments say when they are no longer what the database holds."""
+    summaries, colours, outcomes = data.summaries(run_id), fmt.colours(data.endpoints()), data.outcomes(run_id)
     log = charts.logarithmic(outcomes)
-    left, right = st.columns(2, gap="large")
-    with left:
-        parts.show(charts.time_to_image(summaries, colours, log=log), "time-to-image")
-    with right:
-        parts.show(charts.spread(outcomes, summaries, colours, log=log), "spread")
-    left, right = st.columns(2, gap="large")
-    with left:
-        parts.show(charts.success_rate(summaries, colours), "success-rate")
-    with right:
-        parts.show(charts.failures(summaries), "failures")
-    parts.show(charts.cost_against_time(summaries, colours), "cost-against-time")
+    return {
+        "time-to-image": charts.time_to_image(summaries, colours, log=log),
+        "spread": charts.spread(outcomes, summaries, colours, log=log),
+        "success-rate": charts.success_rate(summaries, colours),
+        "failures": charts.failures(summaries),
+        "cost-against-time": charts.cost_against_time(summaries, colours),
+    }
+
+
+def drawings(run_id: str) -> None:
+    """All charts, two abreast where there is room."""
+    made = drawn(data.source(), run_id, data.version(run_id), len(data.endpoints()))
+    for abreast in (("time-to-image", "spread"), ("success-rate", "failures")):
+        for column, name in zip(st.columns(2, gap="large"), abreast, strict=True):
+            with column:
+                parts.show(made[name], name)
+    parts.show(made["cost-against-time"], "cost-against-time")
 
 
 @guarded()
@@ -91,7 +98,7 @@ def body(run_id: str, live: bool) -> None:
         "Below each value: its 95 % interval where it has one, and n, the number of attempts or images behind it."
     )
     st.table(tables.summary_table(summaries), border="horizontal", hide_index=True, alt="Figures by endpoint")
-    drawings(run_id, summaries)
+    drawings(run_id)
 
 
 with guarded():
