@@ -10,6 +10,7 @@ import pytest
 
 from harness.sim.contender import SimContender
 from harness.sim.process import background
+from tests.e2e import warm
 
 ARENA = str(Path(sys.executable).with_name("arena"))
 QUICK = {"latency": {"kind": "fixed", "ms": 30}, "quality": 0.5, "style": "flat", "price_usd": "0.01", "seed": 1}
@@ -94,9 +95,10 @@ class Arena:
         )
 
     def __call__(self, *arguments, code=0, **env):
-        process = self.start(*arguments, **env)
-        out, err = process.communicate(timeout=110)
-        assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
+        told = self.directory / "told"
+        ended = warm.run(arguments, self.directory, {**self.env, **env}, told, timeout_s=110)
+        out, err = (told.with_suffix(f".{kind}").read_text(encoding="utf-8") for kind in ("out", "err"))
+        assert ended == code, f"exit {ended}\n{out}\n{err}"
         return Said(out, err)
 
     def json(self, *arguments, **options):

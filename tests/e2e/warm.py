@@ -1,0 +1,61 @@
+"""The `arena` command in a process of its own that finds the large libraries already imported.
+
+A cold start spends most of its time on importing pandas and SQLAlchemy, always the same. Here a server that has
+imported them forks a new process for each command, which imports Arena itself and runs as if it had been started from a
+shell. The commands of the README and whatever is sent a signal start cold.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIBRARIES = [
+    "alembic.command", "anyio", "h11", "httpx", "jinja2", "pandas", "PIL.Image", "pyarrow", "pyarrow.parquet",
+    "pydantic_settings", "rich.console", "rich.table", "scipy.sparse", "scipy.stats", "sqlmodel",
+    "starlette.applications", "typer", "uvicorn",
+]  # fmt: skip
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(LIBRARIES)
+
+
+def run(arguments: tuple[str, ...], directory: Path, env: dict[str, str], out: Path, timeout_s: float) -> int | None:
+    """Run `arena` with `arguments` in `directory`; what it prints goes to `out`.out and `out`.err; None if too late."""
+    process = _CONTEXT.Process(target=_command, args=(arguments, directory, env, out))
+    process.start()
+    process.join(timeout_s)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+        return None
+    return process.exitcode
+
+
+def _command(arguments: tuple[str, ...], directory: Path, env: dict[str, str], out: Path) -> None:
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(env)
+    for number, path, flags in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, f"{out}.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+        (2, f"{out}.err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+    ):
+        opened = os.open(path, flags, 0o600)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+    sys.argv = ["arena", *arguments]
+    try:
+        from harness.cli import main
+
+        main()
+    finally:
+        atexit._run_exitfuncs()  # a forked process leaves them out
