@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from arena.domain.run import RunStatus
 from arena.errors import ArenaError
 from arena.reports.compare import WORTH_TELLING, Comparison, design_text
 from dashboards import data, downloads, parts, run_charts, run_data, run_tables
@@ -9,6 +10,20 @@ from dashboards import format as fmt
 from dashboards.guard import guarded
 
 SAME = "each with itself"
+
+
+def latest_two() -> None:
+    """Choose the newest run and the one before it of the same plan, where the address names none."""
+    if any(st.query_params.get(name) or st.session_state.get(name) for name in ("a", "b")):
+        return
+    ended = [run for run in data.choices() if run.purpose.counts and run.status != RunStatus.RUNNING]
+    for place, newer in enumerate(ended):
+        alike = (newer.plan_name, newer.simulated)
+        older = next((run for run in ended[place + 1 :] if (run.plan_name, run.simulated) == alike), None)
+        if older is not None:
+            for name, run in (("a", older), ("b", newer)):
+                st.session_state[name] = st.query_params[name] = run.id
+            return
 
 
 def side(name: str, label: str) -> str | None:
@@ -48,6 +63,7 @@ with guarded():
     st.title("Compare")
     if not data.available() or not data.choices():
         parts.nothing_yet()
+    latest_two()
     with st.container(horizontal=True):
         a, b = side("a", "Run A"), side("b", "Run B")
         percent = st.number_input(

@@ -134,6 +134,16 @@ def test_a_comparison_that_means_nothing_is_one_sentence(open_page, small):
     assert "Choose two runs" in words(open_page("compare"))
 
 
+def test_without_an_address_the_two_latest_runs_of_a_plan_are_compared(open_page, directory):
+    make_many(directory, 3)
+    app = open_page("compare")
+    assert not app.error
+    newest = [f"{BEGAN + timedelta(days=days):%Y%m%d-%H%M%S}-test" for days in (1, 2)]
+    assert [app.selectbox(key=side).value for side in ("a", "b")] == newest
+    assert app.query_params["a"] == newest[0]
+    assert "Figure" in app.table[0].value
+
+
 def test_the_newest_run_that_counts_is_shown_first_and_no_playground(open_page, small):
     newer = make_run(small, run_id="20270101-000000-play", began=BEGAN.replace(year=2027), repetitions=1)
     database = open_database(Settings(data_dir=small))
