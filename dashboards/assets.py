@@ -16,7 +16,7 @@ import anyio.to_thread
 import streamlit
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ROOT = Path(streamlit.__file__).parent / "static" / "static"
 _MARK = "/static/"
@@ -61,14 +61,36 @@ def _assets() -> dict[str, _Asset]:
 def read_ahead() -> None:
     """Compress what the first page will ask for: what `index.html` names, and the large ones that pages load late."""
     index = (_ROOT.parent / "index.html").read_text(encoding="utf-8")
-    late = ("PlotlyChart.", "DataFrame.", "arrowFormatUtils.", "Table.")
+    late = tuple({start for starts in _LATE.values() for start in starts})
     for name, asset in _assets().items():
         if name in index or PurePosixPath(name).name.startswith(late):
             _ = asset.zipped if asset.compressible else asset.plain
 
 
+_TABLE = ("arrowFormatUtils.", "Quiver.", "moment.", "numbro.", "recordbatch.", "serialization.")
+_CHART = (*_TABLE, "PlotlyChart.")
+_LATE = {
+    **dict.fromkeys(
+        ("", "board", "compare", "matchups", "providers", "results", "tradeoffs", "watch"), _TABLE + _CHART
+    ),
+    **dict.fromkeys(("run", "trial"), (*_CHART, "DataFrame.")),
+    **dict.fromkeys(("competitions", "runs"), (*_TABLE, "DataFrame.")),
+    "methodology": _TABLE,
+    "vote": ("BidiComponent.", "recordbatch.", "serialization."),
+}
+"""What a page of this address needs that Streamlit asks for only when it is about to draw it."""
+
+
+@lru_cache(maxsize=64)
+def _early(page: str) -> bytes | None:
+    """A Link header that makes a browser fetch these while the page is still being computed; None where none are."""
+    wanted = _LATE.get(page)
+    found = [name for name in _assets() if wanted and name.startswith("js/") and name[3:].startswith(wanted)]
+    return ", ".join(f"<static/{name}>; rel=modulepreload" for name in sorted(found)).encode() or None
+
+
 class Assets:
-    """Answers for the files themselves; all else is passed on."""
+    """Answers for the files themselves and tells pages early of those they will need; all else is passed on."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -77,7 +99,7 @@ class Assets:
         """Answer a GET or HEAD of a file that is there."""
         asset = _asked_for(scope)
         if asset is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _with_early(scope, send))
             return
         accepted = dict(scope["headers"]).get(b"accept-encoding", b"")
         zipped = asset.compressible and b"gzip" in accepted
@@ -91,6 +113,21 @@ class Assets:
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def _with_early(scope: Scope, send: Send) -> Send:
+    if scope["type"] != "http" or b"text/html" not in dict(scope["headers"]).get(b"accept", b""):
+        return send
+    link = _early(str(scope["path"]).rpartition("/")[2])
+    if link is None:
+        return send
+
+    async def with_link(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            message["headers"] = [*message["headers"], (b"link", link)]
+        await send(message)
+
+    return with_link
 
 
 def _asked_for(scope: Scope) -> _Asset | None:

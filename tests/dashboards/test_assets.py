@@ -68,6 +68,22 @@ async def test_a_part_of_a_file_is_left_to_streamlit(client):
     assert answer.text == "from behind"
 
 
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        ("/", {"PlotlyChart", "arrowFormatUtils"}),
+        ("/base/run", {"PlotlyChart", "DataFrame", "arrowFormatUtils"}),
+        ("/vote", {"BidiComponent", "recordbatch", "serialization"}),
+    ],
+)
+async def test_a_page_is_told_early_what_it_will_draw_with(client, path, parts):
+    answer = await client.get(path, headers={"accept": "text/html,*/*"})
+    named = [link.split(">")[0].removeprefix("<static/") for link in answer.headers["link"].split(", ")]
+    assert all((STATIC / "static" / name).is_file() for name in named)
+    assert parts <= {name.removeprefix("js/").split(".")[0] for name in named}
+    assert "link" not in (await client.get("/images", headers={"accept": "text/html,*/*"})).headers
+
+
 @pytest.mark.slow
 def test_the_app_serves_what_its_page_names_and_lets_no_answer_wait(tmp_path):
     scripts = [f"static/js/{path.name}" for path in (STATIC / "static" / "js").iterdir()]
