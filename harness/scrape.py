@@ -77,8 +77,8 @@ def registry(
 def write(database: Database, windows: Sequence[str], out: Path) -> None:
     """Write the metrics to a file that appears whole; StoreError if it cannot be written."""
     text = exposed(database, windows)
-    with whole_file(out) as temporary:
-        temporary.write_bytes(text)
+    with whole_file(out) as file:
+        file.write(text)
 
 
 def exposed(database: Database, windows: Sequence[str]) -> bytes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arena.domain.request import Delivery, ImageFormat, Mode
+from arena.domain.choices import Delivery, ImageFormat, Mode
 from arena.reports.choices import Warmth
 from harness.cli.console import Json, catalog, out, print_json, settings
 

@@ -6,19 +6,18 @@ import json
 import os
 import secrets
 import shutil
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from arena.errors import ConfigError, StoreError
 from arena.reports.exports.provenance import SIDECAR_SUFFIX, Provenance
 from arena.reports.exports.writers import FileFormat, Writer, writer
-from arena.store.blobs import make_durable
+from arena.whole_file import make_durable, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -37,24 +36,8 @@ def new_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
     """
     if path.exists() and not force:
         raise ConfigError(f"{path} is there already; add --force to replace it, or choose another --out")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(path)
-            make_durable(path.parent)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise StoreError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
+    with whole_file(path) as file:
+        yield file
 
 
 def to_file(
@@ -228,9 +211,3 @@ class Partitions:
                 aside.rename(there)
         for unfinished in self.root.glob(".partial-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
