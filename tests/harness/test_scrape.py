@@ -36,7 +36,9 @@ def either(request, tmp_path):
     made.close()
 
 
-def measure(database, run_id="r1", *, count=60, status=RunStatus.FINISHED, simulated=(), ago=timedelta(hours=1), **plan):
+def measure(
+    database, run_id="r1", *, count=60, status=RunStatus.FINISHED, simulated=(), ago=timedelta(hours=1), **plan
+):
     """Two endpoints, every fifth attempt failing, the last two of them unknown, a warm-up attempt before."""
     trials = [make_trial(i, NAMES[i % 2], repetition=i, phase="measure" if i else "warmup") for i in range(count)]
     run = make_run(make_plan(endpoints=list(NAMES), **plan), run_id, created_at=datetime.now(UTC) - ago)
