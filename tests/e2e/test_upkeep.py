@@ -97,6 +97,27 @@ def test_pruning_says_what_goes_and_changes_no_figure(arena):
     connection.close()
 
 
+def test_what_is_pruned_is_missed_by_no_export(arena, tmp_path):
+    arena("run", arena.plan("quick"), "--yes")
+    shown = arena.json("runs", "show", "last")
+    arena("prune", "--images-older-than", "0d", "--yes")
+    assert "0 images copied" in arena("export", "--images", "copies").err
+    arena("prune", "--attempts-older-than", "0d", "--yes")
+    assert "the attempts of 1 runs were pruned: their rows are not in it" in arena("export", "last", "--force").err
+    assert "were pruned" not in arena("export", "last", "--table", "summary").err
+    arena("export", "card", "--out", "card.md")
+    assert "The attempts of 1 runs were pruned here" in (tmp_path / "card.md").read_text()
+    assert "were pruned, so that only its figures" in arena("otel", "export", "last", code=2).sentence
+    assert arena.json("runs", "show", "last") == shown
+
+
+def test_an_export_refuses_what_it_would_not_heed(arena):
+    arena("run", arena.plan("quick"), "--yes")
+    assert "leave out --out x" in arena("export", "--publish", "here", "--out", "x", code=2).sentence
+    assert "leave out --table" in arena("export", "card", "--table", "votes", code=2).sentence
+    assert "leave out --table" in arena("export", "--publish", "here", "--format", "jsonl", code=2).sentence
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

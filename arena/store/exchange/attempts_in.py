@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from arena.domain.outcome import AttemptStatus
 from arena.store.exchange.columns import Changes, Scope
-from arena.store.runs import ATTEMPT, PROMPT, RUN_ENDPOINT, TRIAL
+from arena.store.runs import ATTEMPT, DIGEST, PROMPT, RUN, RUN_ENDPOINT, TRIAL
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 ENDED = ATTEMPT.c.status != AttemptStatus.INTENDED
 BEGUN_AT = sa.func.coalesce(ATTEMPT.c.started_at, ATTEMPT.c.intended_at)
@@ -51,6 +54,22 @@ def runs_in(scope: Scope) -> sa.Select[Any] | None:
     rest = Scope(scope.run_id, scope.begin, scope.end, scope.endpoint, scope.simulated)
     made = sa.select(TRIAL.c.run_id).join(ATTEMPT, ATTEMPT.c.trial_id == TRIAL.c.id).join(PROMPT, SAME_PROMPT)
     return of_attempts(made.where(ENDED), rest).order_by(None).distinct()
+
+
+def pruned_runs(connection: Connection, scope: Scope) -> int:
+    """How many runs a scope has of which rows of attempts are gone (`arena.store.pruning`), simulated or not."""
+    query = sa.select(sa.func.count()).select_from(RUN).join(DIGEST, DIGEST.c.run_id == RUN.c.id)
+    query = query.where(RUN.c.attempts_pruned_at.is_not(None))
+    if scope.run_id is not None:
+        query = query.where(RUN.c.id == scope.run_id)
+    if scope.begin is not None:
+        query = query.where(DIGEST.c.last_at >= scope.begin)
+    if scope.end is not None:
+        query = query.where(DIGEST.c.first_at < scope.end)
+    if scope.endpoint is not None:
+        mine = sa.select(RUN_ENDPOINT.c.run_id).where(RUN_ENDPOINT.c.endpoint_id == scope.endpoint)
+        query = query.where(RUN.c.id.in_(mine))
+    return int(connection.execute(query).scalar_one())
 
 
 def narrowed(query: sa.Select[Any], run_id: sa.ColumnElement[str], scope: Scope) -> sa.Select[Any]:
