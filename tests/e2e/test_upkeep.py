@@ -118,6 +118,17 @@ def test_an_export_refuses_what_it_would_not_heed(arena):
     assert "leave out --table" in arena("export", "--publish", "here", "--format", "jsonl", code=2).sentence
 
 
+def test_files_that_a_crash_has_left_go_with_the_next_pruning_of_anything(arena):
+    arena("run", arena.plan("quick"), "--yes")
+    (victim, *rest) = images(arena)
+    data = victim.read_bytes()
+    arena("prune", "--images-older-than", "0d", "--yes")
+    victim.write_bytes(data)
+    assert "1 files of images that were pruned before" in arena("prune", "--calls-older-than", "90d", "--yes").out
+    assert rest
+    assert images(arena) == []
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
