@@ -111,6 +111,22 @@ def test_what_is_pruned_is_missed_by_no_export(arena, tmp_path):
     assert arena.json("runs", "show", "last") == shown
 
 
+def test_a_partition_that_holds_what_was_pruned_since_is_not_replaced_by_less(arena, tmp_path):
+    def rows():
+        return sum(len(p.read_text().splitlines()) - 1 for p in (tmp_path / "days").rglob("*.csv"))
+
+    arena("run", arena.plan("quick"), "--yes")
+    by_day = ("export", "--by-day", "--out", "days")
+    arena(*by_day)
+    arena("prune", "--attempts-older-than", "0d", "--yes")
+    arena("run", arena.plan("quick"), "--yes")
+    assert "may hold rows that were pruned here since" in arena(*by_day, code=2).sentence
+    assert "may hold rows" in arena(*by_day, "--since-last", "archive", code=2).sentence
+    assert rows() == 5
+    arena("export", "--by-day", "--out", "others")
+    assert "5 rows written" in arena(*by_day, "--force").err
+
+
 def test_an_export_refuses_what_it_would_not_heed(arena):
     arena("run", arena.plan("quick"), "--yes")
     assert "leave out --out x" in arena("export", "--publish", "here", "--out", "x", code=2).sentence

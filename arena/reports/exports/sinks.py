@@ -16,7 +16,8 @@ from arena.reports.exports.writers import FileFormat, Writer, writer
 from arena.whole_file import make_durable, whole_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
+    from datetime import date
     from pathlib import Path
 
     import pyarrow as pa
@@ -97,7 +98,8 @@ class Partitions:
     """`day=2026-11-21/part-0000.parquet` in a directory, as Hive, DuckDB, Spark and pandas know it.
 
     Everything is written beside the partitions first; then each partition is replaced whole. `batches` have a last
-    column `day`, which becomes the directory's name.
+    column `day`, which becomes the directory's name. `thinned` are days of which rows are no longer there to be
+    written: their partitions are not replaced unless `force` is given, as what is in them can be had nowhere else.
     """
 
     root: Path
@@ -105,6 +107,7 @@ class Partitions:
     columns: Sequence[Column]
     provenance: Provenance
     force: bool
+    thinned: Collection[date] = ()
     _open: dict[str, _Part] = field(default_factory=dict)
     _parts: dict[str, int] = field(default_factory=dict)
 
@@ -124,6 +127,7 @@ class Partitions:
                     self._take(staging, batch)
                 for day in list(self._open):
                     self._close(day)
+                self._refuse_thinned()
                 found = [self._replaced(staging / day) for day in sorted(self._parts)]
                 with new_file(self.root / META, force=True) as file:
                     file.write(self.provenance.sidecar(self.columns))
@@ -157,6 +161,14 @@ class Partitions:
         other = [p for p in self.root.glob("day=*/*") if p.suffix != f".{self.file_format}"]
         if other:
             raise ConfigError(f"{self.root} holds {other[0].suffix[1:]} files; choose another --out, or add --force")
+
+    def _refuse_thinned(self) -> None:
+        for day in sorted(self._parts.keys() & {f"day={day}" for day in self.thinned}):
+            if (self.root / day).exists() and not self.force:
+                raise ConfigError(
+                    f"{self.root / day} may hold rows that were pruned here since, and would lose them; choose another "
+                    "--out, or add --force to replace it by what is left"
+                )
 
     def _take(self, staging: Path, batch: pa.RecordBatch) -> None:
         import pyarrow.compute as pc
