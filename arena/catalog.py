@@ -60,6 +60,13 @@ class Catalog:
                 found.setdefault(endpoint.id, endpoint)
         return found
 
+    def place(self, endpoint_id: str) -> str:
+        """Where an endpoint is defined, for what is said of it: `providers/lab.toml: endpoint lab/one`."""
+        for path in self._files():
+            if any(entry.get("id") == endpoint_id for entry in read_tables(path)["endpoint"]):
+                return f"{path}: endpoint {endpoint_id}"
+        return f"endpoint {endpoint_id}"
+
     def select_endpoints(self, ids: Iterable[str], where: str) -> list[Endpoint]:
         """The named endpoints, in order; a name may be a pattern such as `sim/*`, which stands for all that match.
 

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from arena.domain.artifact import Glimpse
 from arena.domain.request import ImageFormat
-from arena.store.blobs import make_durable
+from arena.whole_file import make_durable
 from harness.providers.base import InlineImage
 
 if TYPE_CHECKING:

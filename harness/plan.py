@@ -19,7 +19,7 @@ from arena.errors import BudgetError, ConfigError, MissingKeyError
 from arena.metrics.sequential import FIRST_LOOK
 from arena.units import NS_PER_S, format_usd
 from harness.pacer import due_times_s
-from harness.providers import provider
+from harness.providers import adapter
 from harness.providers.base import Job, Provider, unsupported
 
 if TYPE_CHECKING:
@@ -92,10 +92,7 @@ def prepare(plan: Plan, where: str, catalog: Catalog, *, today: date, only: Sequ
             raise ConfigError(f"--only: none of {', '.join(only)} is in the plan {plan.name}")
     prompts = catalog.select_prompts(plan, where)
     book = catalog.prices()
-    targets = {
-        e.id: Target(e, provider(e.protocol, f"endpoint {e.id}: protocol"), book.card(e.id, today), e.key_env)
-        for e in endpoints
-    }
+    targets = {e.id: Target(e, adapter(e, catalog), book.card(e.id, today), e.key_env) for e in endpoints}
     sources = {name: source_image(catalog, name) for p in prompts for name in p.sources}
     cells = _cells(endpoints, prompts)
     notes = _check(plan, where, targets, cells, sources)

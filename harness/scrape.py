@@ -74,23 +74,30 @@ def registry(
     return made
 
 
-def write(database: Database, windows: Sequence[str], out: Path) -> None:
+def write(database: Database, windows: Sequence[str], out: Path, open_incidents: OpenIncidents | None = None) -> None:
     """Write the metrics to a file that appears whole; StoreError if it cannot be written."""
-    text = exposed(database, windows)
-    with whole_file(out) as temporary:
-        temporary.write_bytes(text)
+    text = exposed(database, windows, open_incidents)
+    with whole_file(out) as file:
+        file.write(text)
 
 
-def exposed(database: Database, windows: Sequence[str]) -> bytes:
+def exposed(database: Database, windows: Sequence[str], open_incidents: OpenIncidents | None = None) -> bytes:
     """The metrics in Prometheus' text format."""
     from prometheus_client import generate_latest
 
-    return generate_latest(registry(database, windows))
+    return generate_latest(registry(database, windows, open_incidents=open_incidents))
 
 
-def server(database: Database, windows: Sequence[str], fresh_s: float, host: str, port: int) -> WSGIServer:
+def server(
+    database: Database,
+    windows: Sequence[str],
+    fresh_s: float,
+    host: str,
+    port: int,
+    open_incidents: OpenIncidents | None = None,
+) -> WSGIServer:
     """A server that is bound and not yet serving; ConfigError if the address cannot be had."""
-    figures = registry(database, windows, fresh_s)
+    figures = registry(database, windows, fresh_s, open_incidents)
     try:
         return make_server(host, port, _application(figures), _server_class(host), handler_class=_Quiet)
     except (OSError, OverflowError) as error:

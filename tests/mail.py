@@ -1,9 +1,9 @@
 """A mail server on loopback that keeps what it is sent: as much of SMTP (RFC 5321) as a client needs."""
 
-import asyncio
-import threading
 from contextlib import contextmanager
 from email import message_from_bytes, policy
+
+from tests.listening import listening
 
 
 class Mailbox:
@@ -44,27 +44,6 @@ class Mailbox:
 @contextmanager
 def mail_server(tls=None):
     """Runs in a thread of its own for the length of the block."""
-    box, ready, stop = Mailbox(tls), threading.Event(), None
-    loop = asyncio.new_event_loop()
-
-    async def main():
-        nonlocal stop
-        stop = asyncio.Event()
-        server = await asyncio.start_server(box.talk, "127.0.0.1", 0)
-        box.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await stop.wait()
-        server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-        await asyncio.sleep(0)
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
-    thread.start()
-    ready.wait(10)
-    try:
+    box = Mailbox(tls)
+    with listening(box.talk) as box.port:
         yield box
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()

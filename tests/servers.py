@@ -4,10 +4,11 @@ import asyncio
 import base64
 import io
 import json
-import threading
 from contextlib import contextmanager
 
 from PIL import Image
+
+from tests.listening import listening
 
 
 def png(width_px=64, height_px=64, colour=(200, 30, 30), image_format="PNG"):
@@ -80,31 +81,9 @@ class Scripted:
 def scripted(handle, tls=None, greeting=b""):
     """Run a `Scripted` server in a thread of its own for the length of the block."""
     server = Scripted(handle, greeting)
-    ready, stop = threading.Event(), None
-    loop = asyncio.new_event_loop()
-
-    async def main():
-        nonlocal stop
-        stop = asyncio.Event()
-        listening = await asyncio.start_server(server.connected, "127.0.0.1", 0, ssl=tls)
-        port = listening.sockets[0].getsockname()[1]
+    with listening(server.connected, tls) as port:
         server.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
-        ready.set()
-        await stop.wait()
-        listening.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-        await asyncio.sleep(0)
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
-    thread.start()
-    ready.wait(10)
-    try:
         yield server
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()
 
 
 def answering(*replies):

@@ -30,7 +30,8 @@ def is_loopback(host: str) -> bool:
 class Limits(Value):
     """What an endpoint accepts. `max_in_flight` is how many requests Arena keeps open there at most.
 
-    `max_input_bytes` bounds each input image, `result_lifetime_s` is for how long a result's address can be fetched.
+    `max_side_ratio` is the longer side divided by the shorter one. `max_input_bytes` bounds each input image,
+    `result_lifetime_s` is for how long a result's address can be fetched.
     """
 
     max_in_flight: int = Field(default=4, ge=1, le=4096)
@@ -39,6 +40,7 @@ class Limits(Value):
     max_side_px: int = Field(default=2048, ge=1)
     side_multiple_px: int = Field(default=1, ge=1)
     max_pixels: int | None = Field(default=None, ge=1)
+    max_side_ratio: float | None = Field(default=None, ge=1)
     sizes: tuple[Size, ...] = ()
     formats: tuple[ImageFormat, ...] = tuple(ImageFormat)
     min_steps: int = Field(default=1, ge=1)
@@ -76,6 +78,8 @@ class Limits(Value):
             return f"makes sides that are multiples of {self.side_multiple_px} px, not {size}"
         if self.max_pixels is not None and size.pixels > self.max_pixels:
             return f"makes at most {self.max_pixels} pixels, not {size} ({size.pixels})"
+        if self.max_side_ratio is not None and max(sides) > self.max_side_ratio * min(sides):
+            return f"makes no side more than {self.max_side_ratio:g} times as long as the other, not {size}"
         return None
 
     def _objection_to_format(self, request: GenerationRequest) -> str | None:

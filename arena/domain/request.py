@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from arena.domain.base import Value
+from arena.domain.choices import Delivery, ImageFormat, Mode
 
-
-class Mode(StrEnum):
-    """What is asked for: an image from text, or a change to images that are given."""
-
-    TEXT_TO_IMAGE = "t2i"
-    EDIT = "edit"
-
-
-class ImageFormat(StrEnum):
-    """Encodings that a provider may be asked for."""
-
-    PNG = "png"
-    JPEG = "jpeg"
-    WEBP = "webp"
-
-
-class Delivery(StrEnum):
-    """How the image comes back: as an address to download, or inside the answer."""
-
-    URL = "url"
-    INLINE = "b64_json"
+__all__ = [
+    "AspectRatio",
+    "Delivery",
+    "GenerationRequest",
+    "ImageFormat",
+    "Mode",
+    "PixelSize",
+    "Ratio",
+    "Size",
+    "SourceImage",
+]
 
 
 class PixelSize(Value):

@@ -15,24 +15,24 @@ Weights that differ so little that no indicator moves by more than what is negli
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from arena.metrics.base import Figure
 from arena.metrics.intervals import wilson
 from arena.metrics.likeness import Likeness
 from arena.metrics.paired_hosts import FAMILY_ERROR, SAME_ERROR, contrast, holm, least_prompts
+from arena.reports import host_pictures
 from arena.reports.scores import figure_json, instrument_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections import Counter
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from arena.domain.score import Instrument
+    from arena.metrics.base import Figure
     from arena.metrics.likeness import Gallery
     from arena.metrics.paired_hosts import Contrast
 
@@ -43,8 +43,6 @@ MEANS = {
 """What a lower and a higher value of an indicator say, in words; of others it is their title with lower or higher."""
 OF_PIXELS = frozenset({"fine_detail", "noise"})
 """Indicators that another codec or another size changes by itself."""
-MOST_PAIRS = 40
-"""How many pairs of pictures are compared pixel by pixel for each question."""
 EQUAL_SHARE = 0.5
 """Where surely more than this share of same-seed pictures have the pixels of the reference, its weights made them.
 Nearly the same is not enough: a little noise, or a little less detail, leaves pictures nearly the same."""
@@ -149,7 +147,7 @@ def compare_hosts(
     return Comparison(
         reference,
         simulated,
-        _repeats(mine, gallery),
+        host_pictures.repeats(mine, gallery),
         tuple(_host(s, instruments, by_test, simulated=simulated, tests=len(tested)) for s in seen),
         len(tested),
     )
@@ -170,7 +168,7 @@ def _seen(
     encoded_alike = len(formats) <= 1
     if not encoded_alike:
         notes.append(f"images came as {' and '.join(sorted(formats))}: fine detail and noise are not compared")
-    copies, odd = _copies(mine, theirs, gallery), _other_sizes(pairs)
+    copies, odd = host_pictures.copies(mine, theirs, gallery), host_pictures.other_sizes(pairs)
     if not copies.n:
         notes.append("no prompt was asked for with two seeds, so a cache would not be seen; repeat prompts in the plan")
     skipped = frozenset() if encoded_alike and not odd.value else OF_PIXELS
@@ -182,8 +180,8 @@ def _seen(
         _contrasts(values, instruments, reference, host, prompts, skipped),
         copies,
         odd,
-        _same_seed(pairs, gallery),
-        _repeats(theirs, gallery),
+        host_pictures.same_seed(pairs, gallery),
+        host_pictures.repeats(theirs, gallery),
         notes,
     )
 
@@ -290,78 +288,6 @@ def _written(one: Indicator) -> str:
     if difference.low is None or difference.high is None:
         return f"{one.instrument.title} {value} over {difference.n} prompts, too few for an interval"
     return f"{one.instrument.title} {value} [{difference.low:+.2f}, {difference.high:+.2f}] over {difference.n} prompts"
-
-
-# -- pictures ----------------------------------------------------------------------------------------------------------
-
-
-def _requests(rows: pd.DataFrame) -> Iterator[tuple[str, list[tuple[int | None, str]]]]:
-    """For each prompt the seeds and images, in the order of the rows."""
-    for prompt, alike in rows.groupby("prompt_sha256", sort=True):
-        seeds = [None if missing else int(s) for s, missing in zip(alike["seed"], alike["seed"].isna(), strict=True)]
-        yield str(prompt), list(zip(seeds, alike["image_sha256"].astype(str), strict=True))
-
-
-def _to_differ(images: Sequence[tuple[int | None, str]]) -> list[str]:
-    """Those that should all be different: the first image of each seed, and every one asked for without a seed."""
-    first: dict[int, str] = {}
-    for seed, sha256 in images:
-        if seed is not None:
-            first.setdefault(seed, sha256)
-    return [*first.values(), *(sha256 for seed, sha256 in images if seed is None)]
-
-
-def _copies(mine: pd.DataFrame, theirs: pd.DataFrame, gallery: Gallery) -> Figure:
-    """The share of the host's pictures that copy another one of their prompt, where the reference made none."""
-    honest = {prompt: _to_differ(images) for prompt, images in _requests(mine)}
-    total = copied = compared = 0
-    for prompt, images in _requests(theirs):
-        group = _to_differ(images)
-        expected = honest.get(prompt, [])
-        if len(group) < 2 or len(expected) < 2 or len(set(expected)) < len(expected):
-            continue
-        known: list[str] = []
-        for sha256 in group:
-            exact = sha256 in known
-            if not exact and known and compared < MOST_PAIRS:
-                compared += 1
-                exact = gallery.alike(known[-1], sha256) in {Likeness.BYTES, Likeness.PIXELS}
-            copied += exact and not gallery.blank(sha256)
-            known.append(sha256)
-        total += len(group)
-    return Figure(copied / total if total else None, total)
-
-
-def _other_sizes(pairs: pd.DataFrame) -> Figure:
-    """The share of images whose size is neither what was asked for nor what the reference sent."""
-    sent = [pairs[f"image_{side}_px_host"] for side in ("width", "height")]
-    asked = [pairs[f"requested_{side}_px_host"] for side in ("width", "height")]
-    meant = [pairs[f"image_{side}_px_reference"] for side in ("width", "height")]
-    wrong = ((sent[0] != asked[0]) | (sent[1] != asked[1])) & ((sent[0] != meant[0]) | (sent[1] != meant[1]))
-    return Figure(float(wrong.mean()) if len(pairs) else None, len(pairs))
-
-
-def _same_seed(pairs: pd.DataFrame, gallery: Gallery) -> Counter[Likeness]:
-    """How alike the pictures of both hosts are that were asked for with one seed."""
-    seeded = pairs[pairs["seed_reference"].notna() & (pairs["seed_reference"] == pairs["seed_host"])]
-    couples = zip(seeded["image_sha256_reference"], seeded["image_sha256_host"], strict=True)
-    shown = [(str(a), str(b)) for a, b in list(couples)[:MOST_PAIRS]]
-    return Counter(gallery.alike(a, b) for a, b in shown if not (gallery.blank(a) or gallery.blank(b)))
-
-
-def _repeats(rows: pd.DataFrame, gallery: Gallery) -> Counter[Likeness]:
-    """How alike one endpoint's own pictures are that were asked for twice with one seed."""
-    found: Counter[Likeness] = Counter()
-    for _, images in _requests(rows):
-        by_seed = defaultdict(list)
-        for seed, sha256 in images:
-            if seed is not None:
-                by_seed[seed].append(sha256)
-        for group in by_seed.values():
-            for pair in pairwise(group):
-                if sum(found.values()) < MOST_PAIRS:
-                    found[gallery.alike(*pair)] += 1
-    return found
 
 
 # -- for machines ------------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arena.errors import StoreError
-from arena.store.blobs import BlobStore, make_durable
+from arena.store.blobs import BlobStore
+from arena.whole_file import make_durable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.errors import StoreError
+from arena.whole_file import make_durable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -124,12 +125,3 @@ class BlobStore:
     def unwritable(self, error: OSError) -> StoreError:
         """The sentence for an error of the operating system."""
         return StoreError(f"the image directory {self._root} cannot be written: {error.strerror}")
-
-
-def make_durable(path: Path) -> None:
-    """Sync a file's bytes, or the names in a directory, so that they outlive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

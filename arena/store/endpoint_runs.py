@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from arena.store.runs import ATTEMPT, RUN, RUN_ENDPOINT, TRIAL
+from arena.store import digests
+from arena.store.runs import ATTEMPT, COUNTS, DIGEST, RUN, RUN_ENDPOINT, TRIAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def last_runs(connection: Connection, endpoints: Iterable[str], *, simulated: bool) -> dict[str, datetime]:
-    """When the newest run began in which an attempt was made at each endpoint; who was in none is left out.
+    """When the newest measurement began in which an attempt was made at each endpoint; who was in none is left out.
 
+    Of runs whose attempts were pruned their digests say so.
     Asked one by one: the newest run of an endpoint is found at once, while one question for all reads every attempt.
     """
     made = (
@@ -32,9 +34,33 @@ def last_runs(connection: Connection, endpoints: Iterable[str], *, simulated: bo
     query = (
         sa.select(RUN.c.created_at)
         .join(RUN_ENDPOINT, RUN_ENDPOINT.c.run_id == RUN.c.id)
-        .where(RUN_ENDPOINT.c.endpoint_id == sa.bindparam("endpoint"), made.exists())
+        .where(RUN_ENDPOINT.c.endpoint_id == sa.bindparam("endpoint"), COUNTS, made.exists())
         .order_by(RUN.c.created_at.desc())
         .limit(1)
     )
-    found = {name: connection.execute(query, {"endpoint": name}).scalar_one_or_none() for name in endpoints}
-    return {name: moment for name, moment in found.items() if moment is not None}
+    found = {}
+    for name in endpoints:
+        kept = connection.execute(query, {"endpoint": name}).scalar_one_or_none()
+        latest = _newest_pruned(connection, name, kept, simulated=simulated) or kept
+        if latest is not None:
+            found[name] = latest
+    return found
+
+
+def _newest_pruned(
+    connection: Connection, endpoint: str, since: datetime | None, *, simulated: bool
+) -> datetime | None:
+    """When the newest run began that began later and of whose attempts there only a digest is left."""
+    query = (
+        sa.select(RUN.c.id, RUN.c.created_at)
+        .join(RUN_ENDPOINT, RUN_ENDPOINT.c.run_id == RUN.c.id)
+        .join(DIGEST, DIGEST.c.run_id == RUN.c.id)
+        .where(RUN_ENDPOINT.c.endpoint_id == endpoint, COUNTS, RUN.c.attempts_pruned_at.is_not(None))
+        .order_by(RUN.c.created_at.desc())
+    )
+    for row in connection.execute(query if since is None else query.where(RUN.c.created_at > since)).all():
+        told = digests.stored(connection, row.id, ("endpoint", "simulated"))
+        if (endpoint, simulated) in zip(told["endpoint"].to_pylist(), told["simulated"].to_pylist(), strict=True):
+            began: datetime = row.created_at
+            return began
+    return None

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import sqlalchemy as sa
 
-from arena.domain.failure import FailureKind
 from arena.store import digests
+from arena.store.outcome_names import BLAME_OF
 from arena.store.runs import PROMPT, RUN, TRIAL
 from arena.store.windows import MARKS_MS
 from arena.units import NANO_USD_PER_USD, NS_PER_MS
@@ -20,7 +20,6 @@ from arena.units import NANO_USD_PER_USD, NS_PER_MS
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-_BLAME = {kind.value: kind.blame.value for kind in FailureKind}
 _PROMPT = ("mode", "category")
 _TRIAL = {"seed": "seed", "requested_width_px": "width_px", "requested_height_px": "height_px",
           "requested_format": "format"}  # fmt: skip
@@ -40,7 +39,7 @@ def outcomes(connection: Connection, run_id: str, columns: list[str]) -> pd.Data
     told["simulated"] = table["simulated"].to_pylist()
     told["image_count"] = table["image_count"].to_pylist()
     told["started_at"] = [at if sent else None for at, sent in zip(*_lists(table, "at", "sent"), strict=True)]
-    told["failure_blame"] = [_BLAME.get(kind or "") for kind in told["failure_kind"]]
+    told["failure_blame"] = [BLAME_OF.get(kind or "") for kind in told["failure_kind"]]
     told["server_ms"] = [
         _server_ms(*said) for said in zip(*_lists(table, "server_queue_ms", "server_compute_ms"), strict=True)
     ]

@@ -12,7 +12,7 @@ them and takes the mark off; a crash in between leaves a file too much, which th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -232,9 +232,16 @@ def _attempts_to_go(connection: Connection, run_id: str) -> list[int]:
 
 def calls_pruned_at(connection: Connection, run_id: str) -> datetime | None:
     """When the records of a run's calls were deleted; None if they were not."""
-    found: datetime | None = connection.execute(
-        sa.select(RUN.c.calls_pruned_at).where(RUN.c.id == run_id)
-    ).scalar_one_or_none()
+    return _pruned_at(connection, RUN.c.calls_pruned_at, run_id)
+
+
+def attempts_pruned_at(connection: Connection, run_id: str) -> datetime | None:
+    """When the attempts of a run were deleted, all that no vote is about; None if they were not."""
+    return _pruned_at(connection, RUN.c.attempts_pruned_at, run_id)
+
+
+def _pruned_at(connection: Connection, column: sa.ColumnElement[Any], run_id: str) -> datetime | None:
+    found: datetime | None = connection.execute(sa.select(column).where(RUN.c.id == run_id)).scalar_one_or_none()
     return found
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from arena.domain.plan import Phase
 from arena.store import digests, mapping
-from arena.store.runs import DIGEST, RUN
+from arena.store.runs import COUNTS, DIGEST, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,15 +49,15 @@ class RunCounts:
 
 
 def counted(connection: Connection, known: Mapping[str, RunCounts]) -> dict[str, RunCounts]:
-    """Every run's counts, oldest run first.
+    """The counts of every run that was made to measure (`arena.domain.purpose`), oldest run first.
 
     Settled runs are counted from their digests, and those in `known` whose digest has not changed not again, so that
     who asks every minute pays for what is new only.
     """
     stamps = _stamps(connection)
-    ids = set(connection.execute(sa.select(RUN.c.id)).scalars()) | set(stamps)
+    ids = connection.execute(sa.select(RUN.c.id).where(COUNTS).order_by(RUN.c.id)).scalars().all()
     found = {}
-    for run_id in sorted(ids):
+    for run_id in ids:
         stamp, before = stamps.get(run_id), known.get(run_id)
         if before is not None and stamp is not None and before.stamp == stamp:
             found[run_id] = before
@@ -90,8 +90,8 @@ def _counts(table: pa.Table) -> Counts:
 
 
 def runs_between(connection: Connection, between: Between) -> list[Run]:
-    """The runs that were under way at any time of a stretch of time, newest first."""
+    """The runs made to measure that were under way at any time of a stretch of time, newest first."""
     still_on = RUN.c.ended_at.is_(None) | (RUN.c.ended_at >= between.start)
-    query = sa.select(RUN).where(RUN.c.created_at < between.end, still_on)
+    query = sa.select(RUN).where(RUN.c.created_at < between.end, still_on, COUNTS)
     rows = connection.execute(query.order_by(RUN.c.created_at.desc(), RUN.c.id.desc())).mappings()
     return [mapping.run_from_row(dict(row)) for row in rows]

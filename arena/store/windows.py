@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from arena.domain.failure import FailureKind
 from arena.store import digests
+from arena.store.outcome_names import BLAME_OF, MARK_NS_OF
 from arena.store.runs import COUNTS, DIGEST, PROMPT, RUN
 from arena.store.stacked import Stacked
 from arena.units import NANO_USD_PER_USD, NS_PER_MS
@@ -26,20 +26,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlalchemy import Connection
 
-MARKS_MS = {
-    "lateness_ms": "lateness_ns",
-    "connected_ms": "connected_ns",
-    "accepted_ms": "accepted_ns",
-    "ttfb_ms": "result_ns",
-    "generation_ms": "result_end_ns",
-    "time_to_first_image_byte_ms": "first_image_byte_ns",
-    "time_to_image_ms": "last_image_byte_ns",
-    "ended_ms": "ended_ns",
-    "last_pending_ms": "last_pending_ns",
-    "first_done_ms": "first_done_ns",
-}
+MARKS_MS = {name: mark for name, mark in MARK_NS_OF.items() if mark in digests.MARKS}
+"""Those that digests keep, and figures need."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BLAME = {kind.value: kind.blame.value for kind in FailureKind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +134,7 @@ def _column(connection: Connection, filled: Stacked, column: str) -> Any:
             at_us = np.where(filled.flags("sent"), filled.moments_us("at"), np.iinfo(np.int64).min)
             return pd.Series(at_us.view("datetime64[us]")).dt.tz_localize("UTC")
         case "failure_blame":
-            return _mapped(filled.categorical("failure_kind"), _BLAME)
+            return _mapped(filled.categorical("failure_kind"), BLAME_OF)
         case "category" | "mode":
             return _of_prompts(connection, filled, column)
         case "cost_usd":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arena.domain.request import Mode
+from arena.domain.choices import Mode
 from harness.cli import conditions, console
 from harness.cli.conditions import Days, Size, Warm
 from harness.cli.console import Json, out, print_json

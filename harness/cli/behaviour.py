@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from arena.domain.request import ImageFormat
+from arena.domain.choices import ImageFormat
 from harness.cli import console
 from harness.cli.console import Json, Yes, say
 from harness.keys import KEYS

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from arena.catalog import Catalog
@@ -76,6 +78,17 @@ def catalog() -> Catalog:
     from arena.catalog import Catalog
 
     return Catalog(settings().config_dir)
+
+
+def refuse_before_command(context: typer.Context, given: Mapping[str, object]) -> None:
+    """ConfigError if an option stands before a command instead of behind it: nothing would heed it there."""
+    from arena.errors import ConfigError
+
+    for option in (name for name, value in given.items() if value):
+        command = context.invoked_subcommand
+        raise ConfigError(
+            f"{option} stands before `{command}`; put it behind: {context.command_path} {command} {option}"
+        )
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arena.domain.request import Mode
+from arena.domain.choices import Mode
 from harness.cli.console import Json, catalog, out, print_json
 from harness.keys import KEYS
 

@@ -53,6 +53,10 @@ class What(StrEnum):
     all = "all"
 
 
+OF_ATTEMPTS = {What.outcomes, What.attempts, What.images, What.calls, What.all}
+"""Tables that have a row an attempt, or several."""
+
+
 def export(
     run: Annotated[
         str | None,
@@ -93,20 +97,37 @@ def export(
 
     settings = console.settings()
     card = run == CARD
+    if card or publish is not None:
+        _refuse_unheeded(table, file_format, out if publish is not None else None, by_day=by_day, since_last=since_last)
     if run is not None and of_run is not None and not card:
         raise ConfigError(f"the run is named twice, as {run!r} and by --run {of_run!r}; leave one out")
     database = open_database(settings)
     with database.read() as connection:
         scope = _scope(connection, of_run if card else run or of_run, window, begin, end, endpoint, simulated)
     if card or publish is not None:
-        if since_last is not None or by_day:
-            raise ConfigError("a data card and a publication are of everything; leave out --since-last and --by-day")
         _published(settings, database, scope, publish, out, force=force)
     else:
         orders = _Orders(settings, scope, Format(file_format), by_day, since_last, force)
         _exported(database, orders, table, out)
+        _say_pruned(database, orders, table)
     if images is not None:
         _copy_images(settings, database, scope, images)
+
+
+def _refuse_unheeded(
+    table: What, file_format: Format, out: Path | None, *, by_day: bool, since_last: str | None
+) -> None:
+    """ConfigError for options that a data card or a publication would not heed."""
+    from arena.errors import ConfigError
+
+    if since_last is not None or by_day:
+        raise ConfigError("a data card and a publication are of everything; leave out --since-last and --by-day")
+    if table is not What.outcomes or file_format is not Format.csv:
+        raise ConfigError(
+            "a data card is text and a publication has its own tables, as Parquet; leave out --table and --format"
+        )
+    if out is not None:
+        raise ConfigError(f"--publish names the directory already; leave out --out {out}")
 
 
 class _Orders:
@@ -173,6 +194,18 @@ def _say_written(written: Written, place: Path | None) -> None:
     again = f", {written.again} of them again, as they have changed" if written.again else ""
     if place is not None:
         say(f"{written.rows} rows written to {place}{again}")
+
+
+def _say_pruned(database: Database, orders: _Orders, table: What) -> None:
+    """That rows which figures rest on are no longer there to be written."""
+    from arena.store.exchange.attempts_in import pruned_runs
+
+    if table not in OF_ATTEMPTS:
+        return
+    with database.read() as connection:
+        runs = pruned_runs(connection, orders.scope)
+    if runs:
+        say(f"the attempts of {runs} runs were pruned: their rows are not in it, their figures are in --table summary")
 
 
 def _scope(

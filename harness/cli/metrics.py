@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import console
 from harness.cli.console import say
+
+if TYPE_CHECKING:
+    from arena.reports.exposition import OpenIncidents
+    from arena.settings import Settings
 
 cli = typer.Typer(name="metrics", help="Tell Prometheus what was measured.", no_args_is_help=True)
 Windows = Annotated[
@@ -30,8 +34,9 @@ def serve(
     from arena.store.engine import open_database
     from harness.scrape import server
 
-    windows = _lengths(window)
-    serving = server(open_database(console.settings()), windows, every, host, port)
+    settings, windows = console.settings(), _lengths(window)
+    incidents = _open_incidents(settings)
+    serving = server(open_database(settings), windows, every, host, port, incidents)
     shown = f"[{host}]" if ":" in host else host
     try:
         say(
@@ -61,13 +66,22 @@ def write(
 
     settings, windows = console.settings(), _lengths(window)
     if out is not None and str(out) == "-":
-        typer.echo(exposed(open_database(settings), windows).decode(), nl=False)
+        typer.echo(exposed(open_database(settings), windows, _open_incidents(settings)).decode(), nl=False)
         return
     path = out or settings.exports_dir / "arena.prom"
     if path.suffix != ".prom":
         raise ConfigError(f"--out {path}: node_exporter reads files that end in .prom; name it {path.stem}.prom")
-    write_file(open_database(settings), windows, path)
+    write_file(open_database(settings), windows, path, _open_incidents(settings))
     say(f"metrics of the last {', '.join(windows)} written to {path}")
+
+
+def _open_incidents(settings: Settings) -> OpenIncidents | None:
+    """How many incidents are open, where a watch.toml says what to watch for."""
+    from harness.alerts import config
+    from harness.alerts.open_now import open_now
+
+    path = config.find(settings)
+    return None if path is None else open_now(config.load(path).rules)
 
 
 def _lengths(named: list[str] | None) -> tuple[str, ...]:

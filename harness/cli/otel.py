@@ -42,7 +42,10 @@ def export(
 
 
 def export_if_wanted(database: Database, settings: Settings, run_id: str) -> None:
-    """Export a run that has just ended where ARENA_OTEL_ENDPOINT says so; an error is said, and costs nothing else."""
+    """Export a run that has just ended where ARENA_OTEL_ENDPOINT says so; an error is said, and costs nothing else.
+
+    What was measured and paid for must not look failed because of it, whatever went wrong.
+    """
     if settings.otel_endpoint is None:
         return
     from arena.errors import ArenaError
@@ -52,3 +55,5 @@ def export_if_wanted(database: Database, settings: Settings, run_id: str) -> Non
         say(export_run(database, run_id, settings.otel_endpoint).sentence)
     except ArenaError as error:
         say(f"not exported: {error}")
+    except Exception as error:  # noqa: BLE001 - see above
+        say(f"not exported: a bug, {type(error).__name__}: {error}; `arena otel export {run_id}` tries again")

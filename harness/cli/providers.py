@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arena.domain.request import Delivery, ImageFormat, Mode
+from arena.domain.choices import Delivery, ImageFormat, Mode
 from arena.reports.choices import Warmth
 from harness.cli.console import Json, catalog, out, print_json, settings
 
@@ -93,7 +93,10 @@ def show(
     mode: Annotated[Mode, typer.Option("--mode", help="t2i or edit.")] = Mode.TEXT_TO_IMAGE,
     size: Annotated[str, typer.Option("--size", help="WIDTHxHEIGHT in pixels.")] = "1024x1024",
     ratio: Annotated[
-        str | None, typer.Option("--ratio", help="WIDTH:HEIGHT instead of a size, at 1 megapixel.")
+        str | None, typer.Option("--ratio", help="WIDTH:HEIGHT instead of a size, at --megapixels.")
+    ] = None,
+    megapixels: Annotated[
+        float | None, typer.Option("--megapixels", help="With --ratio: megapixels of 2²⁰ pixels.", show_default="1")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0)] = 1,
     steps: Annotated[int | None, typer.Option("--steps", min=1)] = None,
@@ -101,26 +104,30 @@ def show(
     n: Annotated[int, typer.Option("-n", min=1, max=10, help="Images in one call.")] = 1,
     image_format: Annotated[ImageFormat, typer.Option("--format")] = ImageFormat.PNG,
     delivery: Annotated[Delivery | None, typer.Option("--delivery")] = None,
+    safety: Annotated[
+        bool | None,
+        typer.Option("--safety/--no-safety", help="The provider's own filter on or off.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show how an endpoint takes each field of a request, its limits and prices; with --dry-run the exact call."""
     from arena.errors import ConfigError
     from harness.cli.endpoint_view import Told
-    from harness.providers import provider
+    from harness.providers import adapter as adapter_of
     from harness.session import today
 
     found = catalog()
     chosen, *more = found.select_endpoints([endpoint], "providers show")
     if more:
         raise ConfigError(f"{endpoint} stands for {len(more) + 1} endpoints; name one, such as {chosen.id}")
-    adapter, card = provider(chosen.protocol), found.prices().card(chosen.id, today())
+    adapter, card = adapter_of(chosen, found), found.prices().card(chosen.id, today())
     request = None
     if dry_run:
         fields = {
             "prompt": prompt, "mode": mode, "seed": seed, "steps": steps, "guidance": guidance, "n": n,
-            "format": image_format, "delivery": delivery,
+            "format": image_format, "delivery": delivery, "safety": safety,
         }  # fmt: skip
-        request = _request(fields, size, ratio)
+        request = _request(fields, size, ratio, megapixels)
     told = Told(adapter, chosen, card, request)
     if as_json:
         print_json(told.as_json())
@@ -174,18 +181,22 @@ def check(
     out().print(table)
 
 
-def _request(fields: dict[str, Any], size: str, ratio: str | None) -> GenerationRequest:
+def _request(fields: dict[str, Any], size: str, ratio: str | None, megapixels: float | None) -> GenerationRequest:
     """The request of the options; an edit gets the first shipped input image."""
     from arena.catalog import parse
     from arena.domain.plan import RequestTemplate
     from arena.domain.request import GenerationRequest
+    from arena.errors import ConfigError
     from harness.plan import source_image
 
-    template = parse(RequestTemplate, {"aspect_ratio": ratio} if ratio else {"size": size}, "providers show")
+    if megapixels is not None and ratio is None:
+        raise ConfigError("--megapixels goes with --ratio; a --size has its pixels already")
+    wanted = {"aspect_ratio": ratio, "megapixels": 1.0 if megapixels is None else megapixels}
+    template = parse(RequestTemplate, wanted if ratio else {"size": size}, "providers show")
     if fields["mode"] is Mode.EDIT:
         found = catalog()
         name = next(n for s in found.prompt_sets().values() for p in s.prompts for n in p.sources)
         fields["images"] = (source_image(found, name),)
     sized = {"size": template.pixel_size, "size_from": "ratio" if ratio else "size"}
-    named = {"aspect_ratio": template.aspect_ratio, "megapixels": 1.0} if ratio else {}
+    named = {"aspect_ratio": template.aspect_ratio, "megapixels": template.megapixels} if ratio else {}
     return parse(GenerationRequest, {**fields, **sized, **named}, "providers show")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,7 +64,6 @@ def prune(
 ) -> None:
     """Delete old images and call records. Every figure stays, and pages say when something was pruned."""
     from arena.errors import ConfigError
-    from arena.store import pruning
     from arena.store.engine import open_database
 
     if all(asked is None for asked in (images_older_than, images_over, calls_older_than, attempts_older_than)):
@@ -72,36 +72,75 @@ def prune(
             "--attempts-older-than 400d"
         )
     settings, now = console.settings(), datetime.now(UTC)
-    before = _before(images_older_than, "--images-older-than", now)
-    calls_before = _before(calls_older_than, "--calls-older-than", now)
-    attempts_before = _before(attempts_older_than, "--attempts-older-than", now)
-    most_bytes = None if images_over is None else _size_bytes(images_over)
+    wanted = _Wanted(
+        now,
+        images_before=_before(images_older_than, "--images-older-than", now),
+        most_bytes=None if images_over is None else _size_bytes(images_over),
+        voted_too=voted_too,
+        calls_before=_before(calls_older_than, "--calls-older-than", now),
+        attempts_before=_before(attempts_older_than, "--attempts-older-than", now),
+    )
     database = open_database(settings)
-    images: list[StoredImage] = []
-    runs: list[SettledRun] = []
-    whole: list[SettledAttempts] = []
-    with database.read() as connection:
-        stored = pruning.stored_images(connection, now)
-        if before is not None or most_bytes is not None:
-            images = pruning.to_prune(stored, before=before, most_bytes=most_bytes, voted_too=voted_too)
-        if calls_before is not None:
-            runs = pruning.settled_runs(connection, calls_before)
-        if attempts_before is not None:
-            whole = pruning.with_attempts(connection, attempts_before)
-    lines = _sentences(stored, images, runs, most_bytes)
-    if attempts_before is not None:
-        lines.append(f"{sum(r.attempts for r in whole)} attempts of {len(whole)} runs")
+    chosen = _chosen(database, settings, wanted)
     if as_json:
-        told = _as_json(stored, images, runs, dry_run=dry_run)
-        print_json({**told, "attempts": sum(r.attempts for r in whole), "attempts_of_runs": [r.id for r in whole]})
-    for line in lines:
+        print_json(_as_json(chosen, dry_run=dry_run))
+    for line in _sentences(chosen, wanted):
         (say if as_json else typer.echo)(line)
-    if dry_run or not (images or runs or whole):
+    if dry_run or not chosen.anything:
         return
     console.confirm("Delete them? What is deleted cannot be had again.", yes=yes)
-    _carry_out(database, settings, images, runs, now)
-    _forget_attempts(database, settings, whole)
-    say("done; `arena db vacuum` gives the room of deleted rows back to the disk" if runs or whole else "done")
+    _carry_out(database, settings, chosen)
+    _forget_attempts(database, settings, chosen.whole)
+    rows_went = chosen.runs or chosen.whole
+    say("done; `arena db vacuum` gives the room of deleted rows back to the disk" if rows_went else "done")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What may go, as of `now`; None: nothing of the kind."""
+
+    now: datetime
+    images_before: datetime | None
+    most_bytes: int | None
+    voted_too: bool
+    calls_before: datetime | None
+    attempts_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What goes, of the `stored` images. `left_over`: images pruned earlier whose files a crash has left."""
+
+    stored: list[StoredImage]
+    images: list[StoredImage]
+    left_over: list[str]
+    runs: list[SettledRun]
+    whole: list[SettledAttempts]
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is anything to delete."""
+        return bool(self.images or self.left_over or self.runs or self.whole)
+
+
+def _chosen(database: Database, settings: Settings, wanted: _Wanted) -> _Chosen:
+    from arena.store import pruning
+    from arena.store.blobs import BlobStore
+
+    images: list[StoredImage] = []
+    with database.read() as connection:
+        stored = pruning.stored_images(connection, wanted.now)
+        if wanted.images_before is not None or wanted.most_bytes is not None:
+            images = pruning.to_prune(
+                stored, before=wanted.images_before, most_bytes=wanted.most_bytes, voted_too=wanted.voted_too
+            )
+        return _Chosen(
+            stored,
+            images,
+            pruning.left_over(connection, BlobStore(settings.images_dir)),
+            [] if wanted.calls_before is None else pruning.settled_runs(connection, wanted.calls_before),
+            [] if wanted.attempts_before is None else pruning.with_attempts(connection, wanted.attempts_before),
+        )
 
 
 def _forget_attempts(database: Database, settings: Settings, whole: list[SettledAttempts]) -> None:
@@ -120,51 +159,53 @@ def _forget_attempts(database: Database, settings: Settings, whole: list[Settled
             pruning.delete_pruned(connection, blobs, renditions, hashes, datetime.now(UTC))
 
 
-def _carry_out(
-    database: Database, settings: Settings, images: list[StoredImage], runs: list[SettledRun], now: datetime
-) -> None:
+def _carry_out(database: Database, settings: Settings, chosen: _Chosen) -> None:
+    """Images, in parts that hold up nobody for long, then the records of calls."""
     from arena.store import pruning
     from arena.store.blobs import BlobStore
 
     blobs, renditions = BlobStore(settings.images_dir), BlobStore(settings.data_dir / "renditions")
-    with database.read() as connection:
-        hashes = [image.sha256 for image in images] + (pruning.left_over(connection, blobs) if images else [])
+    hashes = [image.sha256 for image in chosen.images] + chosen.left_over
     for start in range(0, len(hashes), pruning.AT_ONCE):
         part = hashes[start : start + pruning.AT_ONCE]
         with database.write() as connection:
             pruning.mark_pruned(connection, part, datetime.now(UTC))
         with database.write() as connection:
             pruning.delete_pruned(connection, blobs, renditions, part, datetime.now(UTC))
-    for run in runs:
+    for run in chosen.runs:
         with database.write() as connection:
-            pruning.forget_calls(connection, run.id, now)
+            pruning.forget_calls(connection, run.id, datetime.now(UTC))
 
 
-def _sentences(
-    stored: list[StoredImage], images: list[StoredImage], runs: list[SettledRun], most_bytes: int | None
-) -> list[str]:
-    here, gone = sum(i.size_bytes for i in stored), sum(i.size_bytes for i in images)
-    lines = [f"{len(images)} of {len(stored)} images, {_size(gone)} of {_size(here)}"]
-    kept = sum(1 for i in stored if i.needed and i not in set(images))
+def _sentences(chosen: _Chosen, wanted: _Wanted) -> list[str]:
+    here, gone = sum(i.size_bytes for i in chosen.stored), sum(i.size_bytes for i in chosen.images)
+    lines = [f"{len(chosen.images)} of {len(chosen.stored)} images, {_size(gone)} of {_size(here)}"]
+    if chosen.left_over:
+        lines.append(f"{len(chosen.left_over)} files of images that were pruned before")
+    going = set(chosen.images)
+    kept = sum(1 for i in chosen.stored if i.needed and i not in going)
     if kept:
         lines.append(f"{kept} images stay because votes, open battles or gold pairs are about them (--voted-too)")
-    if most_bytes is not None and here - gone > most_bytes:
+    if wanted.most_bytes is not None and here - gone > wanted.most_bytes:
         lines.append(f"{_size(here - gone)} stay, which is more than --images-over: the rest is needed")
-    lines.append(f"{sum(r.calls for r in runs)} call records of {len(runs)} runs")
+    lines.append(f"{sum(r.calls for r in chosen.runs)} call records of {len(chosen.runs)} runs")
+    if wanted.attempts_before is not None:
+        lines.append(f"{sum(r.attempts for r in chosen.whole)} attempts of {len(chosen.whole)} runs")
     return lines
 
 
-def _as_json(
-    stored: list[StoredImage], images: list[StoredImage], runs: list[SettledRun], *, dry_run: bool
-) -> dict[str, object]:
+def _as_json(chosen: _Chosen, *, dry_run: bool) -> dict[str, object]:
     return {
         "dry_run": dry_run,
-        "images": len(images),
-        "image_bytes": sum(i.size_bytes for i in images),
-        "images_stored": len(stored),
-        "image_bytes_stored": sum(i.size_bytes for i in stored),
-        "runs": [run.id for run in runs],
-        "calls": sum(run.calls for run in runs),
+        "images": len(chosen.images),
+        "image_bytes": sum(i.size_bytes for i in chosen.images),
+        "images_stored": len(chosen.stored),
+        "image_bytes_stored": sum(i.size_bytes for i in chosen.stored),
+        "left_over": len(chosen.left_over),
+        "runs": [run.id for run in chosen.runs],
+        "calls": sum(run.calls for run in chosen.runs),
+        "attempts": sum(r.attempts for r in chosen.whole),
+        "attempts_of_runs": [r.id for r in chosen.whole],
     }
 
 

@@ -25,6 +25,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept and shown
 def quarantine(context: typer.Context, *, as_json: Json = False) -> None:
     """List the votes that are set apart, by voter and reason; alone, without a command behind it."""
     if context.invoked_subcommand is not None:
+        console.refuse_before_command(context, {"--json": as_json})
         return
     from arena.reports.quarantine import quarantine as found_in
     from arena.store.engine import open_database

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from arena.domain.request import Mode
+from arena.domain.choices import Mode
 from harness.cli import conditions, console
 from harness.cli.arena_boards import Category, Simulated
 from harness.cli.conditions import Days, Size, Warm

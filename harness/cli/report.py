@@ -57,8 +57,8 @@ def report(
     path = out or settings.exports_dir / f"{_file_name(document, window)}.{chosen}"
     if path.is_dir():
         raise ConfigError(f"--out {path} is a directory; name a file in it")
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    with whole_file(path) as file:
+        file.write(text.encode())
     say(f"report of {len(text.encode()) / 1000:.0f} kB written to {path}")
 
 

@@ -37,12 +37,14 @@ def service(
     async def fire(work: Work, on_start: Callable[[Runner], None]) -> RunStatus:
         from anyio import to_thread
 
+        from harness.cli.otel import export_if_wanted
         from harness.cli.run import check_watch
         from harness.progress import Progress
         from harness.session import execute
 
         progress = Progress(s.trial.endpoint_id for s in work.session.trials)
         status = await execute(database, settings, work.session, progress, on_start=on_start)
+        await to_thread.run_sync(export_if_wanted, database, settings, work.session.run.id)
         await to_thread.run_sync(check_watch, database, settings)
         return status
 

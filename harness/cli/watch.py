@@ -33,6 +33,8 @@ def watch(context: typer.Context, *, everything: Every = False, config: Config =
     """List open incidents; alone, without a command behind it."""
     if context.invoked_subcommand is None:
         ls(everything=everything, config=config, as_json=as_json)
+    else:
+        console.refuse_before_command(context, {"--all": everything, "--config": config, "--json": as_json})
 
 
 @cli.command()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 from arena.errors import UnknownNameError
 
 if TYPE_CHECKING:
+    from arena.catalog import Catalog
+    from arena.domain.endpoint import Endpoint
     from harness.providers.base import Provider
 
 PROVIDERS = {
@@ -35,3 +37,18 @@ def provider(protocol: str, where: str = "endpoint") -> Provider:
         raise UnknownNameError("protocol", protocol, PROVIDERS, where)
     module, _, name = PROVIDERS[protocol].partition(":")
     return cast("Provider", getattr(importlib.import_module(module), name)())
+
+
+def adapter(endpoint: Endpoint, catalog: Catalog) -> Provider:
+    """The adapter of an endpoint as it is in the catalog's files.
+
+    UnknownNameError, with the file, for a protocol or a name in `options` that there is not: a name that is misspelt
+    would be heeded by nobody.
+    """
+    if endpoint.protocol not in PROVIDERS:
+        return provider(endpoint.protocol, f"{catalog.place(endpoint.id)}: protocol")
+    found = provider(endpoint.protocol)
+    for name in endpoint.options:
+        if name not in found.options:
+            raise UnknownNameError("option", name, found.options, f"{catalog.place(endpoint.id)}: options")
+    return found

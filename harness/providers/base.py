@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import wraps
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -262,7 +262,12 @@ def once_per_endpoint(
 
 
 class Provider(ABC):
-    """One vendor's protocol. Stateless; what differs between endpoints is in the endpoint's data."""
+    """One vendor's protocol. Stateless; what differs between endpoints is in the endpoint's data.
+
+    `options` are the names that an endpoint's `options` may have here.
+    """
+
+    options: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def parameters(self, endpoint: Endpoint) -> Mapping[str, Support]:

@@ -46,6 +46,8 @@ DEFAULT_TOLERANCE, MOST_TOLERANCE = 2, 5
 class Bfl(Provider):
     """Submitted, then polled; the image comes as an address that is good for ten minutes."""
 
+    options = frozenset({"extra", "fields", "unknown_s"})
+
     fields: ClassVar[Mapping[str, str]] = {
         "seed": "seed",
         "steps": "",

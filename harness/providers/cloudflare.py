@@ -70,6 +70,8 @@ there is no such model (5007) or account (7003), the model takes a paid plan (50
 class Cloudflare(Provider):
     """Blocking call, images in base64."""
 
+    options = frozenset({"extra", "fields", "max_input_side_px"})
+
     fields: ClassVar[Mapping[str, str]] = {
         "width": "width",
         "height": "height",

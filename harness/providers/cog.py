@@ -39,6 +39,8 @@ DEFAULT_FIELDS = {
 class Cog(Provider):
     """Blocking call; images come back as data URIs, or as addresses where the container uploads them."""
 
+    options = frozenset({"fields", "input"})
+
     def parameters(self, endpoint: Endpoint) -> Mapping[str, Support]:
         """From `options.fields` over the usual names."""
         fields = wire.field_names(endpoint, DEFAULT_FIELDS)

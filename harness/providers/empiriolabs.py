@@ -47,6 +47,8 @@ OF_THE_PROMPT = re.compile(r"\b(?:prompt|input)\b", re.IGNORECASE)
 class EmpirioLabs(OpenAIImages):
     """Held or polled; images come as addresses or in base64."""
 
+    options = OpenAIImages.options | {"sync"}
+
     fields: ClassVar[Mapping[str, str]] = {
         **DEFAULT_FIELDS,
         "images": "image",

@@ -69,6 +69,8 @@ ONE_ATTEMPT = (
 class Fal(Provider):
     """Blocking call; images come as addresses, or as data URIs with `sync_mode`."""
 
+    options = frozenset({"edit_path", "extra", "fields", "platform_url", "unit_usd"})
+
     def parameters(self, endpoint: Endpoint) -> Mapping[str, Support]:
         """From `options.fields` over the names above."""
         names = wire.field_names(endpoint, DEFAULT_FIELDS)

@@ -56,6 +56,8 @@ class Tier:
 class Lumenfall(OpenAIImages):
     """Blocking call; images by address or in base64."""
 
+    options = OpenAIImages.options | {"max_prompt_characters", "tiers"}
+
     notes: ClassVar[Mapping[str, str]] = {
         "n": "the gateway makes as many calls",
         "format": "the gateway converts what the vendor makes",

@@ -73,6 +73,8 @@ class Extras:
 class OpenAIImages(Provider):
     """Blocking call; the answer carries the images or their addresses."""
 
+    options = frozenset({"cost_header", "extra", "fields"})
+
     fields: ClassVar[Mapping[str, str]] = DEFAULT_FIELDS
     """The names of the optional fields; "" for one that is not taken."""
     constants: ClassVar[Mapping[str, JsonValue]] = {}

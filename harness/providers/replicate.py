@@ -53,6 +53,8 @@ LONGEST_HOLD_S, SHORTEST_DEADLINE_S = 60, 5
 class Replicate(Provider):
     """Held or polled; images come as addresses that are gone after an hour."""
 
+    options = frozenset({"aspect_ratios", "cancel_after_s", "fields", "hold_s", "input", "megapixels", "version"})
+
     fields: ClassVar[Mapping[str, str]] = {
         "aspect_ratio": "aspect_ratio",
         "megapixels": "output_megapixels",

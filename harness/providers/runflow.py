@@ -63,6 +63,8 @@ LINKS = ("self", "run", "get")
 class Runflow(Provider):
     """Submitted, then polled; images come as addresses."""
 
+    options = frozenset({"custom_sizes", "edit_path", "fields", "input"})
+
     fields: ClassVar[Mapping[str, str]] = {
         "size": "image_size",
         "images": "image_urls",

@@ -15,6 +15,7 @@ from arena import __version__
 from arena.domain.run import RunStatus
 from arena.errors import ConfigError
 from arena.store import traces
+from arena.store.pruning import attempts_pruned_at
 from arena.store.runs import get_run
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def export_run(database: Database, run_id: str, endpoint: str | None = None, *, 
         run = get_run(connection, run_id)
         if run.status is RunStatus.RUNNING and not run.silent(datetime.now(UTC)):
             raise ConfigError(f"run {run.id} is still being measured; export it when it has ended")
+        if attempts_pruned_at(connection, run.id) is not None:
+            raise ConfigError(f"the attempts of run {run.id} were pruned, so that only its figures are left to be told")
         attempts, spans = _export(connection, run, base, with_prompts=with_prompts)
         untimed = traces.untimed(connection, run.id)
     return Exported(run.id, attempts, spans, untimed, base)

@@ -50,6 +50,7 @@ def test_values_are_frozen_and_closed_to_unknown_fields():
         ({"sizes": ["512x512"]}, {}, "makes only the sizes 512x512, not 1024x768"),
         ({"max_side_px": 1000}, {}, "makes sides from 64 to 1000 px, not 1024x768"),
         ({"side_multiple_px": 512}, {}, "makes sides that are multiples of 512 px, not 1024x768"),
+        ({"max_side_ratio": 1.3}, {}, "makes no side more than 1.3 times as long as the other, not 1024x768"),
         ({"max_pixels": 500_000}, {}, "makes at most 500000 pixels, not 1024x768 (786432)"),
         ({"formats": ["png"]}, {"format": "webp"}, "makes png, not webp"),
         ({"max_n": 2}, {"n": 3}, "makes at most 2 image(s) a call, not 3"),

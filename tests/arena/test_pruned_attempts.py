@@ -8,7 +8,8 @@ import pytest
 from arena.errors import ConfigError, RunBusyError, StoreError
 from arena.reports.summary import as_json, summarize
 from arena.reports.windows import provider_summaries
-from arena.store import digests, pruning, queries, runs
+from arena.store import digests, pruning, queries, runs, totals
+from arena.store.endpoint_runs import last_runs
 from harness.session import resume
 from tests.arena.test_windows import EVER, NOW, database, measured
 
@@ -26,6 +27,8 @@ def read(database, run_id):
             "summary": as_json(summarize(rows)),
             "window": provider_summaries(connection, EVER, phases=True),
             "overview": queries.run_overview(connection).astype(str).to_dict("records"),
+            "counted": totals.counted(connection, {}),
+            "last measured": last_runs(connection, sorted(set(rows["endpoint"])), simulated=False),
         }, rows
 
 
@@ -42,6 +45,7 @@ def test_no_figure_changes_when_attempts_go(database):
     gone = forget(database, "one")
     after, told = read(database, "one")
     assert after == before
+    assert before["last measured"]
     assert gone == []  # the other run delivered the same bytes
     pd.testing.assert_frame_equal(told[KEPT], rows[KEPT])
     with database.read() as connection:
@@ -53,6 +57,7 @@ def test_no_figure_changes_when_attempts_go(database):
     assert count == 60
     assert both["run_id"].value_counts().to_dict() == {"one": 60, "two": 60}
     assert forget(database, "two") == ["a" * 64]
+    assert read(database, "one")[0] == before
 
 
 def test_the_digest_of_a_pruned_run_stays_whatever_is_asked_of_it(database):

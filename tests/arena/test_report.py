@@ -274,9 +274,12 @@ def test_a_plan_with_everything_comes_back_the_same():
     assert Plan.model_validate(tomllib.loads(plan_toml(plan))) == plan
 
 
-def test_a_window_has_its_runs_and_the_figures_of_the_provider_table(tmp_path):
+def test_a_window_has_its_runs_and_the_figures_of_the_provider_table(tmp_path, monkeypatch):
     for day in (1, 2):
         small_run.make_run(tmp_path, run_id=f"2026010{day}-r", began=small_run.BEGAN + timedelta(days=day))
+    plan = small_run.Plan
+    monkeypatch.setattr(small_run, "Plan", lambda **fields: plan(**{**fields, "purpose": "capacity"}))
+    small_run.make_run(tmp_path, run_id="20260103-overloaded", began=small_run.BEGAN + timedelta(days=3))
     database = open_database(Settings(data_dir=tmp_path))
     window = Window(small_run.BEGAN, datetime(2100, 1, 1, tzinfo=UTC))
     with database.read() as connection:
@@ -287,6 +290,7 @@ def test_a_window_has_its_runs_and_the_figures_of_the_provider_table(tmp_path):
     database.close()
     page = Page(render_html.html(document))
     assert page.figures["endpoints"] == json.loads(json.dumps(summary.as_json(expected)))
+    assert "in 2 runs" in page.text  # a search for a limit is in no figure of the window
     assert [run["id"] for run in page.figures["runs"]] == ["20260102-r", "20260101-r"]
     uptime = next(m for m in WINDOW_METRICS if m.name == "uptime")
     assert written.figure_text(uptime, expected[0].figures["uptime"]).split(" (")[0] in page.text

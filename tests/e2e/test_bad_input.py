@@ -158,7 +158,18 @@ def test_a_key_is_in_no_output_row_or_file(arena):
 
 @pytest.mark.parametrize(
     "module",
-    ["pandas", "torch", "streamlit", "numpy", "sqlalchemy", "httpx", "jinja2", "prometheus_client", "opentelemetry"],
+    [
+        "pandas",
+        "torch",
+        "streamlit",
+        "numpy",
+        "sqlalchemy",
+        "httpx",
+        "jinja2",
+        "prometheus_client",
+        "opentelemetry",
+        "pydantic",
+    ],
 )
 def test_help_imports_nothing_heavy(module):
     code = (

@@ -63,6 +63,33 @@ def test_a_dry_run_shows_the_call_without_the_key_and_sends_nothing(arena):
     assert row["parameters"]["size"]["how"] == "converted"
 
 
+def test_a_dry_run_is_of_the_request_that_is_asked_for(arena):
+    add(arena)
+    known = (arena.config / "providers" / "lab.toml").read_text()
+    fields = 'options.fields = { safety = "moderation" }\n\n[[price]]'
+    (arena.config / "providers" / "lab.toml").write_text(known.replace("[[price]]", fields))
+    shown = ("providers", "show", "lab/keyed", "--dry-run", "--ratio", "1:1")
+    half = arena.json(*shown, "--megapixels", "0.5", "--no-safety")
+    assert half["size_sent"] == "720x720"
+    assert half["call"]["json"]["moderation"] is False
+    assert arena.json(*shown)["size_sent"] == "1024x1024"
+    assert (
+        "--megapixels goes with --ratio"
+        in arena("providers", "show", "lab/keyed", "--dry-run", "--megapixels", "2", code=2).sentence
+    )
+
+
+def test_an_option_that_no_adapter_heeds_is_refused_with_file_and_name(arena):
+    add(arena)
+    path = arena.config / "providers" / "lab.toml"
+    path.write_text(path.read_text().replace("[[price]]", 'options.filds = { seed = "seed" }\n\n[[price]]'))
+    refused = arena("providers", "show", "lab/keyed", code=2).sentence
+    assert "lab.toml: endpoint lab/keyed: options: there is no option 'filds'; did you mean 'fields'?" in refused
+    (arena.config / "plans").mkdir(exist_ok=True)
+    plan = arena.plan("quick", endpoints=["lab/keyed"])
+    assert "there is no option 'filds'" in arena("run", plan, "--yes", code=2).sentence
+
+
 def test_a_request_that_the_endpoint_would_refuse_is_refused_before(arena):
     add(arena)
     refused = arena("providers", "show", "lab/keyed", "--dry-run", "--size", "1030x1024", code=2).sentence

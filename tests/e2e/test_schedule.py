@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.collector import receiving, values
 from tests.e2e.test_readme import OVER_A_SIMULATOR
 from tests.e2e.test_run import requests_seen, wait_for_outcomes
 from tests.postgres import new_postgres_database
@@ -73,6 +74,18 @@ def test_a_scheduled_run_ends_with_the_watch_whose_troubles_do_not_fail_it(arena
     done = arena("schedule", "run-due")
     assert "watch.toml" in done.err
     assert became(arena, "done")
+
+
+def test_a_scheduled_run_goes_to_the_collector_like_any_other(arena, scheduled):
+    arena.plan("quick")
+    scheduled()
+    arena("schedule", "run-due")
+    make_due(arena)
+    with receiving() as collector:
+        arena("schedule", "run-due", ARENA_OTEL_ENDPOINT=collector.url)
+    (row,) = became(arena, "done")
+    trials = [span for span in collector.spans if not span.parent_span_id]
+    assert {values(span.attributes)["arena.run.id"] for span in trials} == {row["run"]}
 
 
 @pytest.mark.slow

@@ -97,6 +97,54 @@ def test_pruning_says_what_goes_and_changes_no_figure(arena):
     connection.close()
 
 
+def test_what_is_pruned_is_missed_by_no_export(arena, tmp_path):
+    arena("run", arena.plan("quick"), "--yes")
+    shown = arena.json("runs", "show", "last")
+    arena("prune", "--images-older-than", "0d", "--yes")
+    assert "0 images copied" in arena("export", "--images", "copies").err
+    arena("prune", "--attempts-older-than", "0d", "--yes")
+    assert "the attempts of 1 runs were pruned: their rows are not in it" in arena("export", "last", "--force").err
+    assert "were pruned" not in arena("export", "last", "--table", "summary").err
+    arena("export", "card", "--out", "card.md")
+    assert "The attempts of 1 runs were pruned here" in (tmp_path / "card.md").read_text()
+    assert "were pruned, so that only its figures" in arena("otel", "export", "last", code=2).sentence
+    assert arena.json("runs", "show", "last") == shown
+
+
+def test_a_partition_that_holds_what_was_pruned_since_is_not_replaced_by_less(arena, tmp_path):
+    def rows():
+        return sum(len(p.read_text().splitlines()) - 1 for p in (tmp_path / "days").rglob("*.csv"))
+
+    arena("run", arena.plan("quick"), "--yes")
+    by_day = ("export", "--by-day", "--out", "days")
+    arena(*by_day)
+    arena("prune", "--attempts-older-than", "0d", "--yes")
+    arena("run", arena.plan("quick"), "--yes")
+    assert "may hold rows that were pruned here since" in arena(*by_day, code=2).sentence
+    assert "may hold rows" in arena(*by_day, "--since-last", "archive", code=2).sentence
+    assert rows() == 5
+    arena("export", "--by-day", "--out", "others")
+    assert "5 rows written" in arena(*by_day, "--force").err
+
+
+def test_an_export_refuses_what_it_would_not_heed(arena):
+    arena("run", arena.plan("quick"), "--yes")
+    assert "leave out --out x" in arena("export", "--publish", "here", "--out", "x", code=2).sentence
+    assert "leave out --table" in arena("export", "card", "--table", "votes", code=2).sentence
+    assert "leave out --table" in arena("export", "--publish", "here", "--format", "jsonl", code=2).sentence
+
+
+def test_files_that_a_crash_has_left_go_with_the_next_pruning_of_anything(arena):
+    arena("run", arena.plan("quick"), "--yes")
+    (victim, *rest) = images(arena)
+    data = victim.read_bytes()
+    arena("prune", "--images-older-than", "0d", "--yes")
+    victim.write_bytes(data)
+    assert "1 files of images that were pruned before" in arena("prune", "--calls-older-than", "90d", "--yes").out
+    assert rest
+    assert images(arena) == []
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -45,6 +45,9 @@ def test_open_incidents_are_listed_with_their_evidence_and_telling_is_idempotent
     assert 0.2 < incident["change_low"] < incident["change"] < incident["change_high"] < 0.6
     assert {s["state"] for s in shown["watched"]} == {"quiet", "changed"}
     slower(*shlex.split(incident["command"])[1:])
+    told = slower("metrics", "write", "--out", "-").out
+    assert 'arena_open_incidents{endpoint="lab/one",simulated="true"} 1.0' in told
+    assert 'arena_open_incidents{endpoint="lab/two",simulated="true"} 0.0' in told
     assert "told: lab/one (simulated): time to image p50 +" in slower("watch", "check", "--exit-code", code=3).out
     assert "nothing new to tell" in slower("watch", "check").out
     (message,) = lines(slower.config / "alerts.jsonl")
@@ -86,6 +89,9 @@ def test_what_cannot_be_done_is_one_sentence(arena):
     assert "there is no database" in arena("watch", code=2).sentence
     assert "there is no watch.toml" in arena("watch", "check", code=2).sentence
     assert "cannot be read" in arena("watch", "test", "--config", "nowhere.toml", code=2).sentence
+    before = arena("watch", "--config", "mine.toml", "check", code=2).sentence
+    assert before == "--config stands before `check`; put it behind: arena watch check --config"
+    assert "put it behind: arena watch ls --all" in arena("watch", "--all", "ls", code=2).sentence
     open_database(Settings(data_dir=arena.data), create=True).close()
     assert "nothing is watched yet" in arena("watch").out
     (arena.config / "watch.toml").write_text("endpoint = ['a']")

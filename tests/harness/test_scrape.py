@@ -36,10 +36,12 @@ def either(request, tmp_path):
     made.close()
 
 
-def measure(database, run_id="r1", *, count=60, status=RunStatus.FINISHED, simulated=(), ago=timedelta(hours=1)):
+def measure(
+    database, run_id="r1", *, count=60, status=RunStatus.FINISHED, simulated=(), ago=timedelta(hours=1), **plan
+):
     """Two endpoints, every fifth attempt failing, the last two of them unknown, a warm-up attempt before."""
     trials = [make_trial(i, NAMES[i % 2], repetition=i, phase="measure" if i else "warmup") for i in range(count)]
-    run = make_run(make_plan(endpoints=list(NAMES)), run_id, created_at=datetime.now(UTC) - ago)
+    run = make_run(make_plan(endpoints=list(NAMES), **plan), run_id, created_at=datetime.now(UTC) - ago)
     endpoints = [(make_endpoint(n, region="eu", simulated=n in simulated), None) for n in NAMES]
     with database.write() as connection:
         stored = runs.create_run(connection, run, endpoints, trials, {"a-cat": make_prompt()}, "o:1:1")
@@ -136,6 +138,15 @@ def test_counters_are_of_all_time_and_only_grow(either):
         counters = {key: value for key, value in before.items() if key[0].endswith("_total")}
         assert counters
         assert all(after[key] >= value for key, value in counters.items())
+
+
+def test_what_was_overloaded_on_purpose_or_typed_in_to_look_at_is_not_counted(database):
+    measure(database, "r1")
+    measure(database, "r2", purpose="capacity")
+    measure(database, "r3", purpose="playground", status=RunStatus.RUNNING)
+    found = samples(exposed(database, ("24h",)).decode())
+    assert total(found, "arena_attempts_total") == 59
+    assert total(found, "arena_window_attempts") == 59
 
 
 def collected(figures):

@@ -115,6 +115,11 @@ def _limits(census: Census) -> str:
         lines.append(
             f"- The end of {census.unknown_ends:,} attempts is not known: this side died while they were in flight."
         )
+    if census.pruned_runs:
+        lines.append(
+            f"- The attempts of {census.pruned_runs:,} runs were pruned here: their figures are in `summary`, but only"
+            " those of their rows are in `outcomes` whose images were shown to voters."
+        )
     return "## Known limits\n\n" + "\n".join(lines) + "\n"
 
 

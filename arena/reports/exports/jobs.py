@@ -9,12 +9,14 @@ from arena.errors import ConfigError
 from arena.reports.exports import tables
 from arena.reports.exports.provenance import Provenance
 from arena.reports.exports.sinks import Partitions, to_file, to_stream
+from arena.store.exchange.attempts_in import pruned_days
 from arena.store.exchange.columns import Scope
 from arena.store.exchange.cursors import advance, changes, end_epoch, identity
 from arena.store.exchange.increments import changed_days
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
+    from datetime import date
     from pathlib import Path
 
     import pyarrow as pa
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from arena.reports.exports.writers import FileFormat
     from arena.store.engine import Connection, Database
     from arena.store.exchange.columns import Column, Spec
+
+OF_ATTEMPTS = ("outcomes", "attempts", "images", "calls")
+"""Tables whose rows go when attempts are pruned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +73,14 @@ def run(connection: Connection, job: Job, stdout: BinaryIO | None = None, since_
     batches = tables.batches(connection, job.spec, job.scope, salt, with_day=job.by_day)
     if job.masked is not None:
         batches = map(job.masked, batches)
-    files = _written(job, columns, batches, provenance, stdout)
+    thinned = pruned_days(connection, job.scope) if job.by_day and job.table in OF_ATTEMPTS else ()
+    files = _written(job, columns, batches, provenance, stdout, thinned)
     return Written(provenance.rows, provenance.again, files)
 
 
 def _written(
     job: Job, columns: tuple[Column, ...], batches: Iterator[pa.RecordBatch], provenance: Provenance,
-    stdout: BinaryIO | None,
+    stdout: BinaryIO | None, thinned: Collection[date],
 ) -> list[Path]:  # fmt: skip
     if job.out is None:
         if stdout is None or job.by_day:
@@ -82,7 +88,7 @@ def _written(
         to_stream(stdout, job.file_format, columns, batches, provenance)
         return []
     if job.by_day:
-        return Partitions(job.out, job.file_format, columns, provenance, job.force).write(batches)
+        return Partitions(job.out, job.file_format, columns, provenance, job.force, thinned).write(batches)
     return to_file(job.out, job.file_format, columns, batches, provenance, force=job.force)
 
 

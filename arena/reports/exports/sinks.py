@@ -6,19 +6,19 @@ import json
 import os
 import secrets
 import shutil
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from arena.errors import ConfigError, StoreError
 from arena.reports.exports.provenance import SIDECAR_SUFFIX, Provenance
 from arena.reports.exports.writers import FileFormat, Writer, writer
-from arena.store.blobs import make_durable
+from arena.whole_file import make_durable, whole_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
+    from datetime import date
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -37,24 +37,8 @@ def new_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
     """
     if path.exists() and not force:
         raise ConfigError(f"{path} is there already; add --force to replace it, or choose another --out")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(path)
-            make_durable(path.parent)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise StoreError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
+    with whole_file(path) as file:
+        yield file
 
 
 def to_file(
@@ -114,7 +98,8 @@ class Partitions:
     """`day=2026-11-21/part-0000.parquet` in a directory, as Hive, DuckDB, Spark and pandas know it.
 
     Everything is written beside the partitions first; then each partition is replaced whole. `batches` have a last
-    column `day`, which becomes the directory's name.
+    column `day`, which becomes the directory's name. `thinned` are days of which rows are no longer there to be
+    written: their partitions are not replaced unless `force` is given, as what is in them can be had nowhere else.
     """
 
     root: Path
@@ -122,6 +107,7 @@ class Partitions:
     columns: Sequence[Column]
     provenance: Provenance
     force: bool
+    thinned: Collection[date] = ()
     _open: dict[str, _Part] = field(default_factory=dict)
     _parts: dict[str, int] = field(default_factory=dict)
 
@@ -141,6 +127,7 @@ class Partitions:
                     self._take(staging, batch)
                 for day in list(self._open):
                     self._close(day)
+                self._refuse_thinned()
                 found = [self._replaced(staging / day) for day in sorted(self._parts)]
                 with new_file(self.root / META, force=True) as file:
                     file.write(self.provenance.sidecar(self.columns))
@@ -174,6 +161,14 @@ class Partitions:
         other = [p for p in self.root.glob("day=*/*") if p.suffix != f".{self.file_format}"]
         if other:
             raise ConfigError(f"{self.root} holds {other[0].suffix[1:]} files; choose another --out, or add --force")
+
+    def _refuse_thinned(self) -> None:
+        for day in sorted(self._parts.keys() & {f"day={day}" for day in self.thinned}):
+            if (self.root / day).exists() and not self.force:
+                raise ConfigError(
+                    f"{self.root / day} may hold rows that were pruned here since, and would lose them; choose another "
+                    "--out, or add --force to replace it by what is left"
+                )
 
     def _take(self, staging: Path, batch: pa.RecordBatch) -> None:
         import pyarrow.compute as pc
@@ -228,9 +223,3 @@ class Partitions:
                 aside.rename(there)
         for unfinished in self.root.glob(".partial-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from arena.domain.battle import Purpose, VoterKind
 from arena.domain.outcome import AttemptStatus
 from arena.store.battles import RENDITION
-from arena.store.exchange.attempts_in import BEGUN_AT, ENDED, SAME_ENDPOINT, SAME_PROMPT, of_attempts
+from arena.store.exchange.attempts_in import BEGUN_AT, ENDED, SAME_ENDPOINT, SAME_PROMPT, of_attempts, pruned_runs
 from arena.store.exchange.loading.tally import in_pieces
 from arena.store.exchange.voted import VOTES
 from arena.store.runs import ARTIFACT, ATTEMPT, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL
@@ -31,6 +31,7 @@ class Census:
     """Counts, names and dates. Voters are a number here and nothing else."""
 
     runs: int
+    pruned_runs: int
     attempts_simulated: int
     attempts_real: int
     unknown_ends: int
@@ -81,6 +82,7 @@ def _attempts(connection: Connection, scope: Scope) -> dict[str, Any]:
     found = connection.execute(sizes.group_by(ARTIFACT.c.width_px, ARTIFACT.c.height_px)).all()
     most_first = sorted(found, key=lambda row: -row[2])
     return {
+        "pruned_runs": pruned_runs(connection, scope),
         "runs": len(distinct(TRIAL.c.run_id)),
         "attempts_simulated": simulated,
         "attempts_real": real,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def artifact_hashes(connection: Connection, scope: Scope | None = None) -> Iterator[str]:
     """The hashes of all images that are kept, or of those that attempts of a scope delivered, each once."""
-    query = sa.select(ARTIFACT.c.sha256).order_by(ARTIFACT.c.sha256)
+    query = sa.select(ARTIFACT.c.sha256).where(ARTIFACT.c.pruned_at.is_(None)).order_by(ARTIFACT.c.sha256)
     if scope is not None and scope.is_narrowed:
         made = sa.select(IMAGE.c.sha256).join(ATTEMPT, ATTEMPT.c.id == IMAGE.c.attempt_id)
         made = made.join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id).join(PROMPT, SAME_PROMPT).where(ENDED)

@@ -13,6 +13,7 @@ from arena.domain.plan import Phase
 from arena.domain.request import ImageFormat, Mode
 from arena.store.exchange.attempts_in import ENDED, SAME_ENDPOINT, SAME_PROMPT, WRITTEN_AT, changed, of_attempts
 from arena.store.exchange.columns import Column, Scope, Spec, boolean, integer, moment, real, text
+from arena.store.outcome_names import BLAME_OF, MARK_NS_OF
 from arena.store.runs import ARTIFACT, ATTEMPT, GLIMPSE, IMAGE, PROMPT, RUN, RUN_ENDPOINT, TRIAL
 from arena.units import NANO_USD_PER_USD, NS_PER_MS
 
@@ -105,9 +106,9 @@ ATTEMPTS = Spec(
 FIRST_IMAGE = (IMAGE.c.attempt_id == ATTEMPT.c.id) & (IMAGE.c.position == 0)
 FIRST_GLIMPSE = (GLIMPSE.c.attempt_id == ATTEMPT.c.id) & (GLIMPSE.c.position == 0)
 BLAME = sa.case(
-    *((ATTEMPT.c.failure_kind.in_([k.value for k in FailureKind if k.blame is blame]), blame.value) for blame in Blame),
+    *((ATTEMPT.c.failure_kind.in_([k for k, of in BLAME_OF.items() if of == blame]), blame.value) for blame in Blame),
 )
-OUTCOME_SOURCE = {
+OUTCOME_SOURCE: dict[str, sa.ColumnElement[Any]] = {
     "trial": TRIAL.c.seq,
     "attempt": ATTEMPT.c.number,
     "endpoint": TRIAL.c.endpoint_id,
@@ -115,18 +116,7 @@ OUTCOME_SOURCE = {
     "requested_height_px": TRIAL.c.height_px,
     "requested_format": TRIAL.c.format,
     "failure_blame": BLAME,
-    "lateness_ms": ATTEMPT.c.lateness_ns,
-    "slot_wait_ms": ATTEMPT.c.slot_wait_ns,
-    "connected_ms": ATTEMPT.c.connected_ns,
-    "accepted_ms": ATTEMPT.c.accepted_ns,
-    "ttfb_ms": ATTEMPT.c.result_ns,
-    "generation_ms": ATTEMPT.c.result_end_ns,
-    "time_to_first_image_byte_ms": ATTEMPT.c.first_image_byte_ns,
-    "time_to_image_ms": ATTEMPT.c.last_image_byte_ns,
-    "ended_ms": ATTEMPT.c.ended_ns,
-    "poll_interval_ms": ATTEMPT.c.poll_interval_ns,
-    "last_pending_ms": ATTEMPT.c.last_pending_ns,
-    "first_done_ms": ATTEMPT.c.first_done_ns,
+    **{name: ATTEMPT.c[mark] for name, mark in MARK_NS_OF.items()},
     "cost_usd": ATTEMPT.c.cost_nano_usd,
     "served_seed": ATTEMPT.c.sent_seed,
     "server_ms": ATTEMPT.c.server_ms_json,
