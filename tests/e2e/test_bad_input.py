@@ -54,7 +54,8 @@ def test_a_protocol_that_is_not_there_suggests_one_that_is(arena):
     endpoints = arena.config / "endpoints.toml"
     endpoints.write_text(endpoints.read_text().replace('protocol = "openai"', 'protocol = "opnai"', 1))
     said = arena("run", arena.plan("quick"), "--yes", code=2)
-    assert said.sentence == "endpoint t/quick: protocol: there is no protocol 'opnai'; did you mean 'openai'?"
+    meant = "endpoint t/quick: protocol: there is no protocol 'opnai'; did you mean 'openai'?"
+    assert said.sentence == f"{endpoints}: {meant}"
 
 
 def test_without_a_terminal_nothing_is_fired_unless_told(arena):

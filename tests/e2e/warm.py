@@ -1,8 +1,8 @@
-"""The `arena` command in a process of its own that finds the large libraries already imported.
+"""The `arena` command in a process of its own that finds what takes long to import already imported.
 
-A cold start spends most of its time on importing pandas and SQLAlchemy, always the same. Here a server that has
-imported them forks a new process for each command, which imports Arena itself and runs as if it had been started from a
-shell. The commands of the README and whatever is sent a signal start cold.
+A cold start spends most of its time on that, always the same. Here a server that has imported it forks a new process
+for each command, which imports the command line and runs as if it had been started from a shell. The commands of the
+README and whatever is sent a signal start cold.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-LIBRARIES = [
-    "alembic.command", "anyio", "h11", "httpx", "jinja2", "pandas", "PIL.Image", "pyarrow", "pyarrow.parquet",
-    "pydantic_settings", "rich.console", "rich.table", "scipy.sparse", "scipy.stats", "sqlmodel",
-    "starlette.applications", "typer", "uvicorn",
+IMPORTED = [
+    "alembic.command", "anyio", "h11", "jinja2", "PIL.Image", "pyarrow.parquet", "pydantic_settings", "rich.console",
+    "rich.table", "scipy.sparse", "scipy.stats", "starlette.applications", "typer", "uvicorn",
+    "arena.battles.ballots", "arena.catalog", "arena.reports.export", "arena.reports.summary", "arena.store.engine",
+    "arena.store.migrate", "arena.store.queries", "arena.store.runs", "harness.engine", "harness.providers",
+    "harness.runner",
 ]  # fmt: skip
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(LIBRARIES)
+_CONTEXT.set_forkserver_preload(IMPORTED)
 
 
 def run(arguments: tuple[str, ...], directory: Path, env: dict[str, str], out: Path, timeout_s: float) -> int | None:
