@@ -3,6 +3,9 @@
 import os
 import warnings
 
+# Two tests run at a time, and what they start inherits this: threads of torch that wait for a processor spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
