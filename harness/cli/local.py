@@ -49,7 +49,7 @@ def serve(
         "model": model,
         "revision": revision,
         "device": device,
-        "dtype": dtype,
+        "speed": {"dtype": dtype},
         "steps": steps,
         "max_queue": max_queue,
         "local_files_only": offline,

@@ -261,8 +261,8 @@ def _device(settings: LocalSettings) -> str:
 
 
 def _dtype_name(settings: LocalSettings, device: str) -> str:
-    if settings.dtype != "auto":
-        return settings.dtype
+    if settings.speed.dtype != "auto":
+        return settings.speed.dtype
     return "float32" if device == "cpu" else "bfloat16"
 
 

@@ -28,11 +28,23 @@ def test_served_name_follows_the_model_unless_given(given, served):
 
 
 def test_settings_survive_json():
-    settings = LocalSettings(tiny=True, max_queue=3, dtype="float32")
+    settings = LocalSettings(tiny=True, max_queue=3, speed={"dtype": "float32", "max_batch": 4}, gpu_hour_usd="2.49")
     assert LocalSettings.model_validate_json(settings.model_dump_json()) == settings
 
 
-@pytest.mark.parametrize("wrong", [{"dtype": "int8"}, {"max_queue": -1}, {"steps": 0}, {"modle": "x"}, {"model": ""}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"speed": {"dtype": "int8"}},
+        {"speed": {"max_batch": 0}},
+        {"max_queue": -1},
+        {"steps": 0},
+        {"modle": "x"},
+        {"model": ""},
+        {"warm_sizes": ["1024"]},
+        {"tiny": True, "random_weights": True},
+    ],
+)
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ValidationError):
         LocalSettings(**wrong)
