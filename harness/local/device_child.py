@@ -38,12 +38,12 @@ class Child:
 
     def work(self, settings: LocalSettings) -> int:
         """Load, then run jobs until the server hangs up; returns the exit status."""
+        signal.signal(signal.SIGTERM, self._stop)
         try:
             self._pipeline = self._loaded(settings)
         except ArenaError as error:
             self._channel.send(error)
             return 0  # it has said why
-        signal.signal(signal.SIGTERM, self._stop)
         self._channel.send(Ready(self._pipeline.device, self._pipeline.dtype, self._pipeline.simulated))
         while True:
             jobs = self._channel.recv()
@@ -74,9 +74,11 @@ class Child:
             return RuntimeError(f"{type(error).__name__}: {error}")
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        if self._pipeline is None:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough, and files of the way are still removed
+            raise SystemExit
         if not self._is_busy:
             _end(0)
-        assert self._pipeline is not None  # noqa: S101 - the signal has this handler once there is one
         self._pipeline.interrupt()
 
 
