@@ -76,9 +76,11 @@ def test_timings_add_up(tiny):
     begin_s = time.perf_counter()
     timings_ms = tiny.post("/images/generations", json={**ASK, "n": 2}).json()["timings_ms"]
     whole_ms = (time.perf_counter() - begin_s) * 1000
-    assert set(timings_ms) == {"queue", "text_encode", "denoise", "decode", "encode", "generate"}
-    assert all(value_ms > 0 for value_ms in timings_ms.values())
-    parts_ms = sum(timings_ms[name] for name in ("text_encode", "denoise", "decode"))
+    stages = ["queue", "text_encode", "denoise", "decode", "transfer", "generate", "device", "encode"]
+    assert list(timings_ms) == [*stages, "step_1", "step_2", "step_3", "step_4"]
+    assert all(value_ms >= 0 for value_ms in timings_ms.values())
+    assert all(timings_ms[name] > 0 for name in ("denoise", "decode", "generate", "encode", "step_4"))
+    parts_ms = sum(timings_ms[name] for name in ("text_encode", "denoise", "decode", "transfer"))
     assert parts_ms <= timings_ms["generate"] + 0.01
     assert timings_ms["queue"] + timings_ms["generate"] + timings_ms["encode"] <= whole_ms
 
@@ -91,13 +93,15 @@ def test_refusals_and_marks(tiny):
     }
     for status, reply in replies.items():
         assert reply.status_code == status
-        assert reply.headers["X-Arena-Simulated"] == "tiny pipeline, random weights"
+        assert reply.headers["X-Arena-Simulated"] == "random weights"
         assert reply.headers["x-request-id"].startswith("req_")
     health = tiny.get(str(tiny.base_url).removesuffix("/v1/") + "/health").json()
     assert health == {
         "status": "ready",
         "model": "tiny-flux.2-klein",
         "device": health["device"],
+        "devices": [{"device": health["device"], "state": "ready"}],
+        "queue": {"running": 0, "waiting": 0},
         "dtype": health["dtype"],
         "simulated": True,
     }
