@@ -25,16 +25,17 @@ if TYPE_CHECKING:
 _SEED = 0
 
 
-def build(settings: LocalSettings, dtype: str, device: str) -> Flux2KleinPipeline:
-    """The pipeline of `settings.model` with weights drawn on `device` itself in `dtype`, such as `bfloat16`.
+def build(settings: LocalSettings, dtype: torch.dtype, device: str) -> Flux2KleinPipeline:
+    """The pipeline of `settings.model` with weights drawn on `device` itself, in `dtype`.
 
-    The same device, dtype and library versions give the same weights; nothing goes through host memory or a disk.
+    The same device, dtype and library versions give the same weights; nothing goes through host memory or a disk,
+    unless the settings offload weights: then they are drawn where they are kept, in the computer's memory.
     Raises `UnknownNameError` for a model whose shape is not known, and what torch raises when memory is short.
     """
-    return build_shape(shape_of(settings.model), dtype, device)
+    return build_shape(shape_of(settings.model), dtype, device if settings.speed.offload == "none" else "cpu")
 
 
-def build_shape(shape: Shape, dtype: str, device: str) -> Flux2KleinPipeline:
+def build_shape(shape: Shape, dtype: torch.dtype, device: str) -> Flux2KleinPipeline:
     """The pipeline of `shape`; the process-wide random state and default dtype are left as they were."""
     import torch
     from diffusers import FlowMatchEulerDiscreteScheduler, Flux2KleinPipeline
@@ -72,11 +73,11 @@ def networks(shape: Shape) -> tuple[Flux2Transformer2DModel, Qwen3ForCausalLM, A
 
 
 @contextmanager
-def _created_as(dtype: str, device: str) -> Iterator[None]:
+def _created_as(dtype: torch.dtype, device: str) -> Iterator[None]:
     import torch
 
     before: torch.dtype = torch.get_default_dtype()
-    torch.set_default_dtype(getattr(torch, dtype))
+    torch.set_default_dtype(dtype)
     try:
         with torch.device(device), torch.no_grad():
             yield

@@ -14,7 +14,7 @@ TEXT_TOKENS = 512
 """How many tokens a prompt always has: the pipeline pads to this length (`Flux2KleinPipeline.tokenizer_max_length`)."""
 
 TEXT_LAYERS_READ = (9, 18, 27)
-"""Hidden states of the text encoder that make an embedding (`Flux2KleinPipeline.encode_prompt`); later ones are lost."""
+"""Hidden states of the text encoder that make an embedding (`Flux2KleinPipeline.encode_prompt`); later ones do not."""
 
 # `vae/config.json` of black-forest-labs/FLUX.2-klein-4B; the 9B model has the same. Black Forest Labs' own
 # `AutoEncoderParams` (flux2, src/flux2/autoencoder.py): ch 128, ch_mult 1, 2, 4, 4, num_res_blocks 2, z_channels 32.

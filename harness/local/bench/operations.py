@@ -52,7 +52,7 @@ def of_pipeline(
     steps: int,
     references_px: Iterable[tuple[int, int]] = (),
 ) -> Operations:
-    """The operations of one image by `pipe`, without guidance; `references_px` are the sizes of an edit's references."""
+    """The operations of one image by `pipe`, without guidance; `references_px`: sizes of an edit's references."""
     import torch
 
     with torch.device("meta"):
