@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 SIMULATED_HEADER = "X-Arena-Simulated"
-SIMULATED_VALUE = "tiny pipeline, random weights"
+SIMULATED_VALUE = "random weights"
 FILES_PATH = "/v1/images/files/"
 
 # A client that is still sending cannot read a reply, so a body that is too large is read on up to here.

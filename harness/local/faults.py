@@ -25,12 +25,43 @@ _NOT_REACHED = {
 }
 
 
+_FAULT_WORDS = ("CUDA error:", "CUDNN_STATUS_EXECUTION_FAILED", "CUBLAS_STATUS_EXECUTION_FAILED", "device-side assert")
+
+
 class DeviceMemoryError(ArenaError):
     """The device has too little memory for the model or for this job; a smaller job may succeed."""
 
 
 class InterruptedJobError(ArenaError):
     """The server is being stopped and gave up the job between two steps."""
+
+
+class DeviceFaultError(ArenaError):
+    """The driver reported a fault while a job ran, or the device's process ended: what was there is lost."""
+
+
+class NoDeviceError(ArenaError):
+    """No device is left to run a job."""
+
+
+def is_device_fault(error: BaseException) -> bool:
+    """Whether the driver reports a fault by `error`; after one, nothing more runs in this process on that device.
+
+    An illegal address, a failed assertion in a kernel or a card that fell off the bus destroys the process's context,
+    and every later call fails too. Exhausted memory does not, so ask `is_out_of_memory` first.
+    """
+    import torch
+
+    # Before torch 2.8 there was no class of its own for it.
+    own_class: type[BaseException] | None = getattr(torch, "AcceleratorError", None)
+    if own_class is not None and isinstance(error, own_class):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _FAULT_WORDS)
+
+
+def device_fault(error: BaseException, device: str) -> DeviceFaultError:
+    """The sentence for an `error` that `is_device_fault`."""
+    return DeviceFaultError(f"the driver of {device} reported a fault ({_first_line(error)}); this job is lost")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

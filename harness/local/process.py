@@ -6,7 +6,6 @@ with background(LocalSettings(tiny=True)) as base_url: ...
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import signal
 import subprocess
@@ -14,11 +13,11 @@ import sys
 import threading
 from collections import deque
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from arena.errors import ArenaError
 from harness.child import end_with_parent
+from harness.local.device import environment
 from harness.local.server import serve
 from harness.local.settings import LocalSettings
 
@@ -57,7 +56,7 @@ class _Child:
             text=True,
             encoding="utf-8",
             errors="replace",
-            env=_environment(),
+            env=environment(),
             start_new_session=True,  # Ctrl-C is for the run, which still waits for what is open here
         )
         self._ready: queue.Queue[str | None] = queue.Queue()
@@ -109,12 +108,6 @@ class _Child:
             if line.strip():
                 self._said.append(line.strip())
                 logger.debug("%s", line.rstrip())
-
-
-def _environment() -> dict[str, str]:
-    # The child imports this very package, also when it is run from a checkout that is not installed.
-    root = str(Path(__file__).resolve().parents[2])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
 
 
 def _say_ready(base_url: str) -> None:

@@ -15,13 +15,13 @@ import pytest
 import uvicorn
 from PIL import Image
 
+from harness.local.app import KEY_VARIABLE, build_app
 from harness.local.pipeline import LocalJob, LocalResult
 from harness.local.process import background
-from harness.local.server import KEY_VARIABLE, build_app
 from harness.local.settings import LocalSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from harness.local.pipeline import ImagePipeline
 
@@ -34,7 +34,10 @@ class StubPipeline:
     dtype: str = "float32"
     simulated: bool = False
     jobs: list[LocalJob] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
     raises: list[BaseException] = field(default_factory=list)
+    restarts: int = 0
+    restart_raises: Exception | None = None
     started: queue.Queue[LocalJob] = field(default_factory=queue.Queue)
     may_finish: threading.Event = field(default_factory=threading.Event)
     interrupted: bool = False
@@ -46,21 +49,32 @@ class StubPipeline:
         self.interrupted = True
         self.may_finish.set()
 
-    def generate(self, job: LocalJob) -> LocalResult:
-        self.jobs.append(job)
-        self.started.put(job)
+    def restart(self) -> None:
+        self.restarts += 1
+        if self.restart_raises is not None:
+            raise self.restart_raises
+
+    def run(self, jobs: Sequence[LocalJob]) -> tuple[LocalResult, ...]:
+        self.jobs += jobs
+        self.batches.append(len(jobs))
+        for job in jobs:
+            self.started.put(job)
         assert self.may_finish.wait(20)
         if self.raises:
             raise self.raises.pop()
+        return tuple(map(self._result, jobs))
+
+    def _result(self, job: LocalJob) -> LocalResult:
         colours = [((job.seed + i) % 256, 0, 0) for i in range(job.n)]
         images = tuple(Image.new("RGB", (job.width_px, job.height_px), colour) for colour in colours)
-        return LocalResult(images, {"text_encode": 1.0, "denoise": 2.0, "decode": 3.0, "generate": 7.0})
+        stages = {"text_encode": 1.0, "step_1": 2.0, "denoise": 2.0, "decode": 3.0, "generate": 7.0, "device": 7.0}
+        return LocalResult(images, stages)
 
 
 @contextlib.contextmanager
-def running(settings: LocalSettings, pipeline: ImagePipeline) -> Iterator[str]:
-    """The base URL of a server of `pipeline` in a thread of this process."""
-    config = uvicorn.Config(build_app(settings, pipeline), port=0, log_level="warning", lifespan="on", ws="none")
+def running(settings: LocalSettings, *pipelines: ImagePipeline) -> Iterator[str]:
+    """The base URL of a server of `pipelines` in a thread of this process."""
+    config = uvicorn.Config(build_app(settings, pipelines), port=0, log_level="warning", lifespan="on", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -84,8 +98,8 @@ def start() -> Iterator[Callable[..., httpx.Client]]:
     """Starts servers of stub pipelines and gives clients for them."""
     with contextlib.ExitStack() as stack:
 
-        def started(pipeline: ImagePipeline, **settings: Any) -> httpx.Client:
-            base_url = stack.enter_context(running(LocalSettings(**settings), pipeline))
+        def started(*pipelines: ImagePipeline, **settings: Any) -> httpx.Client:
+            base_url = stack.enter_context(running(LocalSettings(**settings), *pipelines))
             return stack.enter_context(httpx.Client(base_url=base_url, timeout=30))
 
         yield started

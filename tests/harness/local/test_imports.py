@@ -4,7 +4,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["settings", "tiny", "pipeline", "worker", "server", "process"])
+@pytest.mark.parametrize("module", ["settings", "tiny", "pipeline", "worker", "app", "device", "server", "process"])
 def test_importing_does_not_import_torch(module):
     code = (
         f"import sys, harness.local.{module}\n"

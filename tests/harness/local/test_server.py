@@ -34,7 +34,11 @@ def test_a_reply_has_the_image_and_all_that_was_used_and_measured(stub, start, p
     assert abs(body["created"] - time.time()) < 60
     assert (body["model"], body["seed"], body["size"]) == ("flux.2-klein-4b", 7, "64x64")
     assert (body["output_format"], body["device"]) == ("png", "cpu")
-    assert set(body["timings_ms"]) == {"queue", "text_encode", "denoise", "decode", "encode", "generate"}
+    names = ["queue", "text_encode", "denoise", "decode", "generate", "device", "encode", "step_1"]
+    assert list(body["timings_ms"]) == names  # the steps last: a client reads so many timings and no more
+    assert (body["batch"], body["embedding_cached"]) == ({"jobs": 1, "images": 1}, False)
+    assert not {"peak_memory_mb", "energy_j"} & set(body)
+    assert "x-cost-usd" not in reply.headers
     assert "x-arena-simulated" not in reply.headers
 
 
@@ -42,7 +46,8 @@ def test_health_and_models_name_what_is_served(stub, start):
     client = start(stub, tiny=True)
     health = client.get(str(client.base_url).removesuffix("/v1/") + "/health").json()
     names = {"model": "tiny-flux.2-klein", "device": "cpu", "dtype": "float32"}
-    assert health == {"status": "ready", "simulated": False, **names}
+    devices = [{"device": "cpu", "state": "ready"}]
+    assert health == {"status": "ready", "simulated": False, "devices": devices, **names}
     assert [model["id"] for model in client.get("/models").json()["data"]] == ["tiny-flux.2-klein"]
 
 
@@ -273,7 +278,7 @@ def test_every_reply_of_random_weights_says_so(stub, start):
         client.get("/models"),
         client.get("/nothing"),
     ]
-    assert {reply.headers["X-Arena-Simulated"] for reply in replies} == {"tiny pipeline, random weights"}
+    assert {reply.headers["X-Arena-Simulated"] for reply in replies} == {"random weights"}
     assert len({reply.headers["x-request-id"] for reply in replies}) == 4
 
 
@@ -285,7 +290,7 @@ def test_compressing_a_file_does_not_hold_the_device_back(stub, start, monkeypat
         assert may_end.wait(10)
         return b"file"
 
-    monkeypatch.setattr("harness.local.server.encode", slow_encode)
+    monkeypatch.setattr("harness.local.app.encode", slow_encode)
     client = start(stub)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(client.post, GENERATIONS, json=ASK)

@@ -91,7 +91,7 @@ def test_refusals_and_marks(tiny):
     }
     for status, reply in replies.items():
         assert reply.status_code == status
-        assert reply.headers["X-Arena-Simulated"] == "tiny pipeline, random weights"
+        assert reply.headers["X-Arena-Simulated"] == "random weights"
         assert reply.headers["x-request-id"].startswith("req_")
     health = tiny.get(str(tiny.base_url).removesuffix("/v1/") + "/health").json()
     assert health == {

@@ -12,7 +12,7 @@ def job(seed: int = 0) -> LocalJob:
 
 @pytest.fixture
 def worker(stub):
-    worker = Worker(stub, max_queue=2)
+    worker = Worker([stub], max_queue=2)
     worker.start()
     yield worker
     worker.stop()
@@ -41,7 +41,7 @@ def test_a_full_queue_refuses_and_says_when_to_retry(stub, worker):
 
 
 def test_no_queue_at_all_still_runs_one_job(stub):
-    worker = Worker(stub, max_queue=0)
+    worker = Worker([stub], max_queue=0)
     worker.start()
     stub.may_finish.clear()
     ticket = worker.submit(job())
@@ -74,7 +74,7 @@ def test_a_failing_job_does_not_end_the_worker(stub, worker):
 
 
 def test_stopping_cancels_what_waits_and_interrupts_what_runs(stub):
-    worker = Worker(stub, max_queue=2)
+    worker = Worker([stub], max_queue=2)
     worker.start()
     stub.may_finish.clear()
     running = worker.submit(job())
