@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 EXIT_INTERRUPTED = 130
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _SHARE_TIMED = 1 / 20
-_SHORTEST_S = 30.0
+_SHORTEST_S = 5.0
 _MULTIPLE_PX, _MIN_SIDE_PX = 16, 64
 
 
@@ -144,7 +144,7 @@ def _workload(
         height_px=height_px,
         steps=settings.steps,
         guidance=settings.guidance,
-        prompts=tuple(prompt.text for prompt in spread(core.prompts, len(core.prompts))),
+        prompts=tuple(prompt.text for prompt in spread(list(core.prompts), len(core.prompts))),
         compared=compared,
         repetitions=repetitions,
         seconds=max(_SHORTEST_S, within_s * _SHARE_TIMED),
@@ -199,7 +199,7 @@ def _rich(grid: Grid) -> Table:
 
     shown = Table(title=grid.title, title_justify="left", pad_edge=False, header_style="bold")
     for index, column in enumerate(grid.columns):
-        shown.add_column(column, justify="left" if index == 0 else "right")
+        shown.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0)
     for row in grid.rows:
         shown.add_row(*row)
     return shown

@@ -56,6 +56,7 @@ def save_tiny_pipeline(directory: Path, seed: int = 0) -> Path:
 
 
 def tiny_tokenizer() -> Qwen2TokenizerFast:
+    """A tokenizer of bytes, which needs no file; its chat template is like that of Qwen3."""
     from tokenizers import pre_tokenizers
     from transformers import Qwen2TokenizerFast
 

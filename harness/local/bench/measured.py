@@ -14,8 +14,8 @@ class Workload(Value):
     """What is generated while it is measured.
 
     The first `compared` prompts make the images that are compared, with fixed seeds. The timed repetitions go on
-    through the prompts, each with its own, so that no kept embedding is used twice. Timing ends after `repetitions`, or after
-    `seconds` once there are three. `batches` are the sizes at which throughput is measured beside it.
+    through the prompts, each with its own, so that no kept embedding is used twice. Timing ends after `repetitions`,
+    or after `seconds` once there are three. `batches` are the sizes at which throughput is measured beside it.
     """
 
     width_px: int

@@ -45,7 +45,8 @@ class Processes:
             try:
                 process.wait(timeout_s)
             except subprocess.TimeoutExpired:
-                return Refusal(reason=f"not done within {format_duration_s(timeout_s)}"), place
+                late = f"not done within the {format_duration_s(timeout_s)} that were left of --within"
+                return Refusal(reason=late), place
             finally:
                 _end(process)
         return _answer(place, process.returncode), place

@@ -66,6 +66,7 @@ class Candidate:
     places: list[Path] = field(default_factory=list)
     distance: Distance | None = None
     refused: str | None = None
+    out_of_memory: bool = False
     took_s: float = 0.0
 
     @property
@@ -123,7 +124,6 @@ class Bench:
         return candidate.distance is not None and candidate.distance.within(self.max_distance)
 
     def _measure_defaults(self) -> None:
-        said: Answer | Refusal = Refusal(reason="it was not asked")
         for offload in _OFFLOADS:
             speed = Speed(offload=offload)
             said = self._ask(self.defaults, "defaults", speed, self._left_s(), count=True)
@@ -131,15 +131,17 @@ class Bench:
                 self.defaults.name += "" if offload == "none" else f", offload={offload}"
                 self._tell(self.defaults)
                 return
-            if not said.out_of_memory:
-                break
-        raise ArenaError(f"diffusers' own pipeline cannot be measured: {said.reason}")
+            if not said.out_of_memory or offload == _OFFLOADS[-1]:
+                raise ArenaError(f"diffusers' own pipeline cannot be measured: {said.reason}")
 
     def _base(self) -> Candidate | None:
+        """The server as it is; where it does not fit, with weights that are moved to the device as they are used."""
         for offload in _OFFLOADS:
             base = self._try(Speed(offload=offload), self._left_s())
             if base.answers:
                 return base
+            if not base.out_of_memory:
+                break
         return None
 
     def _search(self, best: Candidate) -> None:
@@ -186,7 +188,7 @@ class Bench:
         self.candidates.append(candidate)
         said = self._ask(candidate, "engine", speed, timeout_s)
         if isinstance(said, Refusal):
-            candidate.refused = said.reason
+            candidate.refused, candidate.out_of_memory = said.reason, said.out_of_memory
         else:
             candidate.distance = between_files(candidate.images(), self.defaults.images())
         self._tell(candidate)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _DASH = "–"
 _TERA = 1e12
 _DRIFT = 0.05
+_TOO_FAR = "has all its images within {:g} of the defaults'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,10 @@ def sentences(report: Report) -> list[str]:
     environment = report.environment
     driver = f", driver {environment.driver}" if environment.driver else ""
     versions = ", ".join(f"{name} {version}" for name, version in environment.versions.items())
-    said = [
-        f"{report.model} at {report.size}, {report.steps} steps, on {environment.card}{driver} "
-        f"({environment.device}); {versions}; {report.measured_at:%Y-%m-%d %H:%M} UTC."
-    ]
+    what = (
+        f"{report.model} at {report.size}, {report.steps} steps, on {environment.card}{driver} ({environment.device})"
+    )
+    said = [f"{what}; {versions}; {report.measured_at:%Y-%m-%d %H:%M} UTC."]
     if report.simulated:
         said.append("Simulated: the weights are random, so the distances are between images that mean nothing.")
     return [*said, *_arithmetic(report), *_images(report), *_caveats(report)]
@@ -50,20 +51,17 @@ def _arithmetic(report: Report) -> list[str]:
         )
     reached = [f"{r.dtype} {_tera(r.per_s)} TFLOP/s" for r in report.rates if r.per_s is not None]
     if reached:
-        limit = (
-            "" if report.limit_ms is None else f"; in the defaults' dtype an image takes {format_ms(report.limit_ms)}"
-        )
-        said.append(f"Dense matrix products reach {', '.join(reached)} here{limit + ' at least' if limit else ''}.")
+        at_least = f"; in the defaults' dtype an image takes {format_ms(report.limit_ms)} at least"
+        told = "" if report.limit_ms is None else at_least
+        said.append(f"Dense matrix products reach {', '.join(reached)} here{told}.")
     return said
 
 
 def _images(report: Report) -> list[str]:
     floor = report.floor
     told = "" if floor is None else f"; two processes of the defaults are {floor.worst:.3f} apart at worst"
-    return [
-        f"Distances are 1 - SSIM to the defaults' images of the same prompts and seeds; the worst may be "
-        f"{report.max_distance:g}{told}."
-    ]
+    measure = "Distances are 1 - SSIM to the defaults' images of the same prompts and seeds"
+    return [f"{measure}; the worst may be {report.max_distance:g}{told}."]
 
 
 def _caveats(report: Report) -> list[str]:
@@ -72,8 +70,8 @@ def _caveats(report: Report) -> list[str]:
         said.append("The defaults themselves do not stay within the bound from one process to the next; widen it.")
     if report.drift is not None and report.drift > _DRIFT:
         said.append(
-            f"The defaults' median differed by {report.drift:.0%} from process to process: this machine was not steady, "
-            "and smaller differences than that mean nothing."
+            f"The defaults' median differed by {report.drift:.0%} from process to process: this machine was not "
+            "steady, and smaller differences than that mean nothing."
         )
     if report.ended_early:
         said.append(f"Not everything was measured: {report.ended_early}.")
@@ -84,7 +82,8 @@ def verdict(report: Report) -> str:
     """One sentence: which setting, and by how much."""
     row = next((r for r in report.rows if r.name == report.best), None)
     if row is None or row.latency_ms is None:
-        return f"No setting has all its images within {report.max_distance:g} of the defaults'."
+        measured = sum(r.refused is None for r in report.rows) > 1
+        return f"No setting {_TOO_FAR.format(report.max_distance) if measured else 'but the defaults was measured'}."
     if row.times_faster is None:
         return f"Fastest within the bound: {row.name}."
     shown = row.times_faster_low is not None and row.times_faster_low > 1
@@ -99,12 +98,22 @@ def grids(report: Report) -> list[Grid]:
     """The settings; what was refused; and throughput by the batch."""
     measured = [row for row in report.rows if row.refused is None]
     refused = [row for row in report.rows if row.refused is not None]
-    found = [Grid("one image at a time", _COLUMNS, tuple(_cells(row, report) for row in measured))]
+    found = [_told(Grid("one image at a time", _COLUMNS, tuple(_cells(row, report) for row in measured)))]
     if refused:
         found.append(Grid("refused", ("setting", "reason"), tuple((r.name, r.refused or "") for r in refused)))
     if report.batches:
         found.append(Grid("several at a time", _BATCH_COLUMNS, tuple(map(_batch_cells, report.batches))))
     return found
+
+
+def _told(grid: Grid) -> Grid:
+    """Without the columns of which nothing is known in any row, such as energy on a processor."""
+    kept = [i for i in range(len(grid.columns)) if any(row[i] not in {_DASH, ""} for row in grid.rows)]
+    return Grid(
+        grid.title,
+        tuple(grid.columns[i] for i in kept),
+        tuple(tuple(row[i] for i in kept) for row in grid.rows),
+    )
 
 
 def markdown(report: Report) -> str:

@@ -9,7 +9,7 @@ from harness.local.shapes import KLEIN_4B, SHAPES, shape_of
 
 pytestmark = pytest.mark.slow
 
-# Qwen3's technical report, table 1, and the models' safetensors indices (total_size / 2 bytes); the transformers' names.
+# The transformers' names say theirs; of the encoders, half of `total_size` in the models' safetensors indices.
 PUBLISHED = {
     "flux.2-klein-4b": (4e9, 4_022_468_096),
     "flux.2-klein-9b": (9e9, 8_190_735_360),
