@@ -59,7 +59,7 @@ $(TEST)/bin/python:
 
 $(TEST_STAMP): $(TEST)/bin/python pyproject.toml $(CONSTRAINTS)
 	@echo "installing what the tests need into $(TEST), torch included: several GB to download on Linux"
-	$(TEST)/bin/python $(INSTALL) --editable '.[app,dev,gpu,keyring,otel,postgres,scoring]'
+	$(TEST)/bin/python $(INSTALL) --editable '.[app,dev,gpu,keyring,otel,postgres,quantization,scoring]'
 	@touch $@
 
 lint: $(TEST_STAMP)

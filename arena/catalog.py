@@ -212,10 +212,12 @@ def parse(model: type[M], data: object, where: str) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problems, count = error.errors(include_url=False, include_input=False), error.error_count()
+        told = error.errors(include_url=False, include_input=False)
+        # A default that is made from other fields is not made where one of them is wrong, which is no second problem.
+        problems = [p for p in told if p["type"] != "default_factory_not_called"]
         # A misspelt field explains the "is required" that comes with it, so it is what the operator hears first.
         first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-        more = f" (and {count - 1} more)" if count > 1 else ""
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ConfigError(f"{where}: {_sentence(model, first)}{more}") from None
 
 

@@ -85,11 +85,13 @@ class _Routes:
 
     async def health(self, _request: Request) -> Response:
         states = self.worker.states()
+        running, waiting = self.worker.load()
         is_ready = any(state == "ready" for _, state in states)
         told = {
             "status": "ready" if is_ready else "unavailable",
             "model": self.settings.served_name,
             "device": ",".join(device for device, _ in states),
+            "queue": {"running": running, "waiting": waiting},
             "devices": [{"device": device, "state": state} for device, state in states],
             "dtype": self.pipelines[0].dtype,
             "simulated": any(pipeline.simulated for pipeline in self.pipelines),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.local.pipeline import LocalJob, LocalResult
     from harness.local.settings import LocalSettings
 
+CHILD_MODULE = "harness.local.device_child"
 GRACE_S = 8.0
 """How long a device's process may take to end before it is made to."""
 
@@ -115,9 +116,9 @@ class DeviceProcess:
                 [
                     sys.executable,
                     "-m",
-                    "harness.local.device_child",
+                    CHILD_MODULE,
                     str(theirs.fileno()),
-                    self._settings.model_dump_json(),
+                    settings,
                 ],
                 stdin=subprocess.PIPE,
                 pass_fds=[theirs.fileno()],

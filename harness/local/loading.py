@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,14 +86,14 @@ def _from(source: str, settings: LocalSettings, chosen: Target) -> tuple[Flux2Kl
 
 
 def _random(settings: LocalSettings, chosen: Target) -> Flux2KleinPipeline:
-    from harness.local import random_weights
-
     try:
-        return random_weights.build(settings, chosen.torch_dtype(), chosen.device)
+        build = import_module("harness.local.random_weights").build
+        pipe: Flux2KleinPipeline = build(settings, chosen.torch_dtype(), chosen.device)
     except ArenaError:
         raise
     except Exception as error:
         raise load_fault(error, settings, chosen.device) from error
+    return pipe
 
 
 def _prepared(pipe: Flux2KleinPipeline, settings: LocalSettings, chosen: Target) -> Flux2KleinPipeline:

@@ -5,6 +5,7 @@ Importing this module does not import torch; loading does.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import threading
@@ -27,7 +28,7 @@ from harness.local.faults import (
 from harness.local.loading import load_pipe, origin, target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import torch
     from diffusers import Flux2KleinPipeline
@@ -283,6 +284,20 @@ def _images(levels: torch.Tensor) -> list[Image]:
     return [Image.fromarray(each) for each in levels.numpy()]
 
 
+@contextlib.contextmanager
+def _quiet_imports() -> Iterator[None]:
+    # diffusers imports torchao where it is installed, and both warn of each other's age on the way.
+    loggers = [logging.getLogger(name) for name in ("torch.utils._pytree", "diffusers.quantizers.torchao")]
+    levels = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for each, level in zip(loggers, levels, strict=True):
+            each.setLevel(level)
+
+
 def load(settings: LocalSettings) -> LocalPipeline:
     """Load the pipeline that `settings` name onto its device; weights that are not cached are downloaded.
 
@@ -290,9 +305,10 @@ def load(settings: LocalSettings) -> LocalPipeline:
     `DeviceMemoryError` when the weights do not fit.
     """
     try:
-        import diffusers  # noqa: F401
         import torch  # noqa: F401
-        from diffusers import Flux2KleinPipeline  # noqa: F401
+
+        with _quiet_imports():
+            from diffusers import Flux2KleinPipeline  # noqa: F401
     except (ImportError, RuntimeError) as error:
         raise missing_package(error) from error
     chosen = target(settings)

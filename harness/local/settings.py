@@ -11,6 +11,8 @@ from arena.domain.base import Value
 
 DEFAULT_MODEL = "black-forest-labs/FLUX.2-klein-4B"
 TINY_NAME = "tiny-flux.2-klein"
+MIN_SIDE_PX = 64
+SIDE_MULTIPLE_PX = 16
 
 SizeText = Annotated[str, StringConstraints(pattern=r"^\d{2,5}x\d{2,5}$")]
 """A size such as `1024x768`: width and height in pixels."""
@@ -61,7 +63,7 @@ class LocalSettings(Value):
     tiny: bool = False
     random_weights: bool = False
     device: str = "auto"
-    devices: tuple[str, ...] = ()
+    devices: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     speed: Speed = Speed()
     steps: int = Field(default=4, ge=1, le=100)
     guidance: float = Field(default=1.0, ge=0, le=20)
@@ -77,4 +79,21 @@ class LocalSettings(Value):
     def _consistent(self) -> Self:
         if self.tiny and self.random_weights:
             raise ValueError("`tiny` and `random_weights` are two pipelines; give one of them")
+        if self.devices and self.device != "auto":
+            raise ValueError("`device` names one device and `devices` several; give one of them")
+        twice = next((name for name in self.devices if name != "cpu" and self.devices.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"`devices` names {twice} twice; one process keeps a device busy")
+        for size in self.warm_sizes:
+            sides_px = [int(side) for side in size.split("x")]
+            if any(px % SIDE_MULTIPLE_PX or not MIN_SIDE_PX <= px <= self.max_side_px for px in sides_px):
+                raise ValueError(f"`warm_sizes`: {size} is none that is served; {self.sizes_in_words}")
         return self
+
+    @property
+    def sizes_in_words(self) -> str:
+        """Which sizes are served."""
+        return (
+            f"a size is WIDTHxHEIGHT, both multiples of {SIDE_MULTIPLE_PX} "
+            f"from {MIN_SIDE_PX} to {self.max_side_px} pixels"
+        )

@@ -84,7 +84,7 @@ def _check_quantization(speed: Speed, device: str) -> None:
         import torchao  # noqa: F401
     except ImportError:
         raise ConfigError(
-            "speed.quantization: this needs torchao; install it with: pip install 'provider-arena[gpu]', "
+            "speed.quantization: this needs torchao; install it with: pip install 'provider-arena[quantization]', "
             'or use "none"'
         ) from None
     kind = device.partition(":")[0]

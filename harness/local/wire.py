@@ -15,6 +15,7 @@ from starlette.datastructures import UploadFile
 from arena.domain.request import Delivery, ImageFormat
 from harness.local.envelope import RefusalError
 from harness.local.pipeline import LocalJob
+from harness.local.settings import MIN_SIDE_PX, SIDE_MULTIPLE_PX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from harness.local.settings import LocalSettings
 
 MAX_REFERENCES = 8
-_MULTIPLE_PX = 16
-_MIN_SIDE_PX = 64
 _DEFAULT_SIDE_PX = 1024
 _MAX_ASPECT_RATIO = 8
 _MAX_REFERENCE_PIXELS = 64_000_000
@@ -70,18 +69,14 @@ class ImageCall(BaseModel):
 
     def _sides_px(self, settings: LocalSettings, references: tuple[Image.Image, ...]) -> tuple[int, int]:
         if self.size == "auto" and references:
-            width_px, height_px = (side // _MULTIPLE_PX * _MULTIPLE_PX for side in references[0].size)
+            width_px, height_px = (side // SIDE_MULTIPLE_PX * SIDE_MULTIPLE_PX for side in references[0].size)
         elif self.size == "auto":
-            width_px = height_px = min(_DEFAULT_SIDE_PX, settings.max_side_px // _MULTIPLE_PX * _MULTIPLE_PX)
+            width_px = height_px = min(_DEFAULT_SIDE_PX, settings.max_side_px // SIDE_MULTIPLE_PX * SIDE_MULTIPLE_PX)
         else:
             match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", self.size)
             width_px, height_px = (int(match[1]), int(match[2])) if match else (0, 0)
-        if any(px % _MULTIPLE_PX or not _MIN_SIDE_PX <= px <= settings.max_side_px for px in (width_px, height_px)):
-            message = (
-                f"a size is WIDTHxHEIGHT, both multiples of {_MULTIPLE_PX} "
-                f"from {_MIN_SIDE_PX} to {settings.max_side_px} pixels"
-            )
-            raise RefusalError(400, message, code="invalid_size", param="size")
+        if any(px % SIDE_MULTIPLE_PX or not MIN_SIDE_PX <= px <= settings.max_side_px for px in (width_px, height_px)):
+            raise RefusalError(400, settings.sizes_in_words, code="invalid_size", param="size")
         return width_px, height_px
 
 
@@ -126,13 +121,9 @@ def _reference(data: bytes) -> Image.Image:
 
 def _check_reference_sides(width_px: int, height_px: int) -> None:
     short_px, long_px = sorted((width_px, height_px))
-    if (
-        short_px < _MIN_SIDE_PX
-        or long_px > _MAX_ASPECT_RATIO * short_px
-        or width_px * height_px > _MAX_REFERENCE_PIXELS
-    ):
+    if short_px < MIN_SIDE_PX or long_px > _MAX_ASPECT_RATIO * short_px or width_px * height_px > _MAX_REFERENCE_PIXELS:
         message = (
-            f"a reference of {width_px}x{height_px} pixels cannot be used: sides are at least {_MIN_SIDE_PX} "
+            f"a reference of {width_px}x{height_px} pixels cannot be used: sides are at least {MIN_SIDE_PX} "
             f"pixels, the longer at most {_MAX_ASPECT_RATIO} times the shorter, "
             f"and {_MAX_REFERENCE_PIXELS} pixels in all"
         )

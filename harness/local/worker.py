@@ -123,6 +123,11 @@ class Worker:
         with self._changed:
             return [(pipeline.device, state) for pipeline, state in zip(self._pipelines, self._states, strict=True)]
 
+    def load(self) -> tuple[int, int]:
+        """How many jobs run and how many wait."""
+        with self._changed:
+            return self._running_jobs, len(self._waiting)
+
     def submit(self, job: LocalJob) -> Ticket:
         """Put `job` at the end of the queue; raises `QueueFullError` or `NoDeviceError`."""
         ticket = Ticket(job)

@@ -38,19 +38,23 @@ class StubPipeline:
     raises: list[BaseException] = field(default_factory=list)
     restarts: int = 0
     restart_raises: Exception | None = None
+    restart_may_end: threading.Event = field(default_factory=threading.Event)
     started: queue.Queue[LocalJob] = field(default_factory=queue.Queue)
     may_finish: threading.Event = field(default_factory=threading.Event)
     interrupted: bool = False
 
     def __post_init__(self) -> None:
         self.may_finish.set()
+        self.restart_may_end.set()
 
     def interrupt(self) -> None:
         self.interrupted = True
         self.may_finish.set()
+        self.restart_may_end.set()
 
     def restart(self) -> None:
         self.restarts += 1
+        assert self.restart_may_end.wait(20)
         if self.restart_raises is not None:
             raise self.restart_raises
 
@@ -91,6 +95,11 @@ def running(settings: LocalSettings, *pipelines: ImagePipeline) -> Iterator[str]
 @pytest.fixture
 def stub() -> StubPipeline:
     return StubPipeline()
+
+
+@pytest.fixture
+def stub_of() -> type[StubPipeline]:
+    return StubPipeline
 
 
 @pytest.fixture

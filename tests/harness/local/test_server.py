@@ -47,7 +47,8 @@ def test_health_and_models_name_what_is_served(stub, start):
     health = client.get(str(client.base_url).removesuffix("/v1/") + "/health").json()
     names = {"model": "tiny-flux.2-klein", "device": "cpu", "dtype": "float32"}
     devices = [{"device": "cpu", "state": "ready"}]
-    assert health == {"status": "ready", "simulated": False, "devices": devices, **names}
+    queue = {"running": 0, "waiting": 0}
+    assert health == {"status": "ready", "simulated": False, "devices": devices, "queue": queue, **names}
     assert [model["id"] for model in client.get("/models").json()["data"]] == ["tiny-flux.2-klein"]
 
 
