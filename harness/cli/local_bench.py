@@ -86,7 +86,7 @@ def bench(
         from harness.local.shapes import shape_of
 
         shape_of(settings.model)
-    files = None if write is None else _files(write, name or f"{settings.served_name}-fast")
+    files = None if write is None else _files(write, name or f"{settings.served_name}-fast", settings)
     workload = _workload(settings, width_px, height_px, within_s, repetitions, compared)
     with TemporaryDirectory(prefix="arena-bench-", ignore_cleanup_errors=True) as directory:
         search = _search(settings, workload, max_distance, within_s, batch, Path(directory))
@@ -169,11 +169,11 @@ def _seconds(text: str) -> float:
     return float(match[1]) * _UNITS_S[match[2]]
 
 
-def _files(path: Path, name: str) -> Files:
+def _files(path: Path, name: str, settings: LocalSettings) -> Files:
     from harness.local.bench.endpoint import Files
 
     files = Files(path, name)
-    files.check()
+    files.check(settings)
     return files
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 SETTINGS_SUFFIX = ".settings"
 """Not `.toml`: a directory of one's own reads every file of that name as prompts or endpoints."""
 
+_ANY_URL = "http://127.0.0.1:8702/v1"
 _ENDPOINT = """\
 [[endpoint]]
 id = {id}
@@ -30,6 +32,7 @@ simulated = {simulated}
 modes = ["t2i", "edit"]
 timeout_s = 600
 options.fields = {{ seed = "seed", steps = "num_inference_steps", guidance = "guidance_scale" }}
+note = {note}
 
 [endpoint.limits]
 max_in_flight = {max_in_flight}
@@ -58,7 +61,7 @@ class Files:
         """The file for `arena local serve --settings`."""
         return self.endpoints.with_name(self.name + SETTINGS_SUFFIX)
 
-    def check(self) -> None:
+    def check(self, settings: LocalSettings) -> None:
         """ConfigError if the file cannot take this endpoint, or if a file of settings would be lost."""
         if self.endpoints.is_dir():
             raise ConfigError(f"--write: {self.endpoints} is a directory; name a file in it, such as endpoints.toml")
@@ -66,6 +69,8 @@ class Files:
             raise ConfigError(f"--write: {self.endpoints.parent} is no directory; make it first")
         if self.endpoints.suffix != ".toml":
             raise ConfigError(f"--write: {self.endpoints} has to end in .toml, or no endpoint is read from it")
+        entry = tomllib.loads(self._endpoint(settings, simulated=False))["endpoint"][0]
+        parse(Endpoint, {**entry, "base_url": _ANY_URL}, f"--name {self.name}")
         if self.settings.exists():
             raise ConfigError(f"--write: {self.settings} is there already; give another --name, or remove it")
         if self.endpoints.exists() and any(e.get("id") == self.id for e in read_tables(self.endpoints)["endpoint"]):
@@ -74,23 +79,22 @@ class Files:
     def write(self, settings: LocalSettings, *, simulated: bool) -> None:
         """Write the settings under this name, and add the endpoint to what the other file holds."""
         served = settings.model_copy(update={"served_name": self.name})
-        endpoint = _ENDPOINT.format(
-            id=json.dumps(self.id),
-            model=json.dumps(self.name),
-            simulated=str(simulated).lower(),
-            max_in_flight=max(4, settings.speed.max_batch),
-            max_side_px=settings.max_side_px,
-        )
-        note = f"note = {json.dumps(f'`arena local serve --settings {self.settings.name}`')}\n"
-        endpoint = endpoint.replace("\n[endpoint.limits]", f"{note}\n[endpoint.limits]")
+        endpoint = self._endpoint(settings, simulated=simulated)
         with whole_file(self.settings) as path:
             path.write_text(as_toml(served), encoding="utf-8")
         before = self.endpoints.read_text(encoding="utf-8") + "\n" if self.endpoints.exists() else ""
         with whole_file(self.endpoints) as path:
             path.write_text(before + endpoint, encoding="utf-8")
-        for entry in read_tables(self.endpoints)["endpoint"]:
-            if entry.get("id") == self.id:
-                parse(Endpoint, entry, str(self.endpoints))
+
+    def _endpoint(self, settings: LocalSettings, *, simulated: bool) -> str:
+        return _ENDPOINT.format(
+            id=json.dumps(self.id),
+            model=json.dumps(self.name),
+            simulated=str(simulated).lower(),
+            note=json.dumps(f"`arena local serve --settings {self.settings.name}`"),
+            max_in_flight=max(4, settings.speed.max_batch),
+            max_side_px=settings.max_side_px,
+        )
 
 
 def as_toml(settings: LocalSettings) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from arena.errors import ArenaError
@@ -45,8 +46,7 @@ def answer(question: Question, directory: Path) -> Answer:
     subject.generate(_job(question.workload, next(prompts), seed=0))
     first_image_s = time.monotonic() - begin_s
     images = _compared(subject, question.workload, directory)
-    latencies_ms, energy_j, peak_memory_mb = _repeated(subject, question.workload, prompts)
-    stages_ms = subject.stages_ms()
+    latencies_ms, stages_ms, energy_j, peak_memory_mb = _repeated(subject, question.workload, prompts)
     batches = tuple(_batch(subject, question.workload, size, directory) for size in question.workload.batches)
     arithmetic, rates = _counted(subject, question) if question.count else (None, ())
     return Answer(
@@ -95,8 +95,8 @@ def _saved(images: Sequence[Image], stem: str, directory: Path) -> list[str]:
 
 def _repeated(
     subject: Subject, workload: Workload, prompts: Iterator[str]
-) -> tuple[list[float], float | None, float | None]:
-    """Milliseconds of each repetition, joules of the mean image, and the most memory that was allocated."""
+) -> tuple[list[float], dict[str, float], float | None, float | None]:
+    """Milliseconds of each repetition, medians by stage, joules of the mean image, and the most memory allocated."""
     import torch
 
     on_cuda = subject.device.startswith("cuda")
@@ -104,11 +104,18 @@ def _repeated(
         torch.cuda.reset_peak_memory_stats(subject.device)
     read_j = energy_counter(subject.device)
     begin_j = read_j()
-    latencies_ms = list(_timed(subject, workload, prompts, 1))
+    latencies_ms, stages_ms = [], []
+    for latency_ms in _timed(subject, workload, prompts, 1):
+        latencies_ms.append(latency_ms)
+        stages_ms.append(subject.stages_ms())
     end_j = read_j()
     peak_mb = torch.cuda.max_memory_allocated(subject.device) / _BYTES_PER_MB if on_cuda else None
     energy_j = None if begin_j is None or end_j is None else (end_j - begin_j) / len(latencies_ms)
-    return latencies_ms, energy_j, peak_mb
+    return latencies_ms, _medians(stages_ms), energy_j, peak_mb
+
+
+def _medians(stages_ms: list[dict[str, float]]) -> dict[str, float]:
+    return {name: median(each[name] for each in stages_ms if name in each) for name in stages_ms[0]}
 
 
 def _timed(subject: Subject, workload: Workload, prompts: Iterator[str], n: int) -> Iterator[float]:
@@ -154,6 +161,14 @@ def _counted(subject: Subject, question: Question) -> tuple[Arithmetic, tuple[Ra
     return arithmetic, matrix_rate.measure_all(subject.device, products)
 
 
+def answer_or_refusal(question: Question, directory: Path) -> Answer | Refusal:
+    """As `answer`; whatever a setting breaks is its own fault, and an answer."""
+    try:
+        return answer(question, directory)
+    except Exception as error:  # noqa: BLE001 - see above
+        return _refusal(error)
+
+
 def _refusal(error: Exception) -> Refusal:
     short = isinstance(error, DeviceMemoryError) or is_out_of_memory(error)
     first = next(iter(str(error).strip().splitlines()), "no message")
@@ -167,10 +182,7 @@ def main(arguments: list[str]) -> int:
     end_with_parent(_GRACE_S)
     directory = Path(arguments[0])
     question = Question.model_validate_json((directory / QUESTION).read_text(encoding="utf-8"))
-    try:
-        said: Answer | Refusal = answer(question, directory)
-    except Exception as error:  # noqa: BLE001 - whatever a setting breaks is its own fault, and an answer
-        said = _refusal(error)
+    said = answer_or_refusal(question, directory)
     with whole_file(directory / ANSWER) as path:
         path.write_text(said.model_dump_json(), encoding="utf-8")
     return 0

@@ -60,6 +60,34 @@ class BatchRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an image's way: its median beside the least time that the device's arithmetic allows for it."""
+
+    name: str
+    latency_ms: float
+    limit_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Defaults and winner, measured one right after the other: what drifts in between is in neither."""
+
+    defaults_ms: Figure
+    winner_ms: Figure
+
+    @property
+    def times_faster(self) -> float | None:
+        """The ratio of the medians."""
+        return _over(self.defaults_ms.value, self.winner_ms.value)
+
+    @property
+    def is_faster(self) -> bool:
+        """Whether the winner's interval is below the defaults'."""
+        low, high = self.defaults_ms.low, self.winner_ms.high
+        return low is not None and high is not None and high < low
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that a reader needs to judge the figures, and to repeat them."""
 
@@ -77,6 +105,8 @@ class Report:
     floor: Distance | None
     rows: tuple[Row, ...]
     batches: tuple[BatchRow, ...]
+    turns: tuple[Turn, ...]
+    parts: tuple[Part, ...]
     best: str | None
     ended_early: str | None
     drift: float | None
@@ -113,6 +143,8 @@ def report(bench: Bench, now: datetime | None = None) -> Report | None:
         floor=bench.floor,
         rows=tuple(_row(bench, candidate) for candidate in candidates),
         batches=tuple(row for c in candidates for row in _batch_rows(bench, c)),
+        turns=_turns(bench),
+        parts=_parts(bench),
         best=bench.winner.name if bench.winner else None,
         ended_early=bench.ended_early,
         drift=_drift(bench.defaults),
@@ -172,6 +204,32 @@ def _batch_rows(bench: Bench, candidate: Candidate) -> list[BatchRow]:
         name = candidate.name
         rows.append(BatchRow(name, batch.size, len(batch.latencies_ms), figure, per_s, distance, batch.refused))
     return rows
+
+
+def _parts(bench: Bench) -> tuple[Part, ...]:
+    """The parts of the winner, where it tells them; the last process speaks, as the others do."""
+    first, winner = bench.defaults.answers[0], bench.winner
+    if winner is None or first.arithmetic is None:
+        return ()
+    count, whole_ms = first.arithmetic, _limit_of(bench, winner)
+    operations = {
+        "text_encode": count.text_encoder,
+        "denoise": count.transformer_step * count.steps + count.reference_encoding,
+        "decode": count.decoder,
+        "transfer": 0,
+    }
+    told = winner.answers[-1].stages_ms
+    return tuple(
+        Part(name, told[name], None if whole_ms is None or not needed else whole_ms * needed / count.needed)
+        for name, needed in operations.items()
+        if name in told
+    )
+
+
+def _turns(bench: Bench) -> tuple[Turn, ...]:
+    defaults, winner = bench.defaults.answers[1:], bench.winner.answers[1:] if bench.winner else []
+    pairs = zip(defaults, winner, strict=False)  # the last turn may be cut short
+    return tuple(Turn(quantile(d.latencies_ms, 0.5), quantile(w.latencies_ms, 0.5)) for d, w in pairs)
 
 
 def _batches(candidate: Candidate) -> list[tuple[Batch, Any]]:

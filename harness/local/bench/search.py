@@ -90,8 +90,7 @@ class Candidate:
 class Bench:
     """One search. What is measured is kept as it comes, so that one that is interrupted has its results, too.
 
-    `winner` is the best so far of those within the bound; `floor` how far apart two processes of the defaults are;
-    `ended_early` says why not everything was measured.
+    `winner` is the best so far of those within the bound; `ended_early` says why not everything was measured.
     """
 
     asker: Asker
@@ -104,7 +103,6 @@ class Bench:
     batches: tuple[int, ...] = ()
     defaults: Candidate = field(default_factory=lambda: Candidate(DEFAULTS, None))
     candidates: list[Candidate] = field(default_factory=list)
-    floor: Distance | None = None
     winner: Candidate | None = None
     ended_early: str | None = None
     _begin_s: float = 0.0
@@ -118,6 +116,13 @@ class Bench:
             self._search(base)
         if self.winner is not None:
             self._alternate(self.winner)
+
+    @property
+    def floor(self) -> Distance | None:
+        """How far the images of two processes of the defaults are apart; None until there are two."""
+        if len(self.defaults.answers) < 2:
+            return None
+        return between_files(self.defaults.images(1), self.defaults.images(0))
 
     def is_within(self, candidate: Candidate) -> bool:
         """Whether every compared image of a candidate is within the bound."""
@@ -166,7 +171,6 @@ class Bench:
                     self.ended_early = "the time was up before defaults and winner were measured again"
                     return
                 self._again(candidate, self.batches if turn == ROUNDS - 1 else ())
-        self.floor = between_files(self.defaults.images(1), self.defaults.images(0))
 
     def _again(self, candidate: Candidate, batches: tuple[int, ...]) -> None:
         subject: Literal["defaults", "engine"] = "defaults" if candidate is self.defaults else "engine"
@@ -175,7 +179,7 @@ class Bench:
             speed = speed.model_copy(update={"max_batch": max(batches)})
         said = self._ask(candidate, subject, speed, self._left_s(), batches=batches)
         if isinstance(said, Refusal):
-            self.say(f"{candidate.name}, again: {said.reason}")
+            self.ended_early = f"of {candidate.name} one of the last measurements is missing, {said.reason}"
         self._tell(candidate)
 
     def defaults_speed(self) -> Speed:

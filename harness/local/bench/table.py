@@ -10,7 +10,7 @@ from arena.units import format_ms, format_usd
 if TYPE_CHECKING:
     from arena.metrics.base import Figure
     from harness.local.bench.distance import Distance
-    from harness.local.bench.report import BatchRow, Report, Row
+    from harness.local.bench.report import BatchRow, Part, Report, Row
 
 _DASH = "–"
 _TERA = 1e12
@@ -86,12 +86,16 @@ def verdict(report: Report) -> str:
         return f"No setting {_TOO_FAR.format(report.max_distance) if measured else 'but the defaults was measured'}."
     if row.times_faster is None:
         return f"Fastest within the bound: {row.name}."
-    shown = row.times_faster_low is not None and row.times_faster_low > 1
-    doubt = "" if shown else "; the intervals overlap, so this is not shown to be faster than the defaults"
-    return (
-        f"Fastest within the bound: {row.name}, {format_ms(row.latency_ms.value)}, "
-        f"{row.times_faster:.2f} × as fast as the defaults{doubt}."
-    )
+    what = f"Fastest within the bound: {row.name}, {format_ms(row.latency_ms.value)}"
+    times = [turn.times_faster for turn in report.turns if turn.times_faster is not None]
+    if not times:
+        return (
+            f"{what}, {row.times_faster:.2f} × as fast as the defaults, which were not measured again in turns with it."
+        )
+    told = " and ".join(f"{value:.2f}" for value in times)
+    is_shown = all(turn.is_faster for turn in report.turns)
+    doubt = "" if is_shown else ", with intervals that overlap: not shown to be faster"
+    return f"{what}; measured in turns, {told} × as fast as the defaults{doubt}."
 
 
 def grids(report: Report) -> list[Grid]:
@@ -101,6 +105,8 @@ def grids(report: Report) -> list[Grid]:
     found = [_told(Grid("one image at a time", _COLUMNS, tuple(_cells(row, report) for row in measured)))]
     if refused:
         found.append(Grid("refused", ("setting", "reason"), tuple((r.name, r.refused or "") for r in refused)))
+    if report.parts:
+        found.append(Grid(f"where the time goes: {report.best}", _PART_COLUMNS, tuple(map(_part_cells, report.parts))))
     if report.batches:
         found.append(Grid("several at a time", _BATCH_COLUMNS, tuple(map(_batch_cells, report.batches))))
     return found
@@ -130,6 +136,7 @@ _COLUMNS = (
     "setting", "p50 [95 %]", "n", "images/s", "× faster [95 %]", "× limit",
     "distance, worst", "levels of 255", "peak memory", "energy/image", "cost/image", "first image", "",
 )  # fmt: skip
+_PART_COLUMNS = ("part", "p50", "at least", "× limit")
 _BATCH_COLUMNS = ("setting", "images", "p50 of a batch [95 %]", "n", "images/s", "distance, worst")
 
 
@@ -155,6 +162,11 @@ def _mark(row: Row, report: Report) -> str:
     if row.name == report.best:
         return "fastest within the bound"
     return "beyond the bound" if row.is_within is False else ""
+
+
+def _part_cells(part: Part) -> tuple[str, ...]:
+    times = _number(part.latency_ms / part.limit_ms, 1) if part.limit_ms else _DASH
+    return (part.name, format_ms(part.latency_ms), format_ms(part.limit_ms), times)
 
 
 def _batch_cells(row: BatchRow) -> tuple[str, ...]:

@@ -76,6 +76,7 @@ class Machine:
             latencies_ms=tuple(latency_ms * (1 + 0.01 * i / 12) for i in range(12)),
             energy_j=None if question.subject == "engine" else 300.0,
             images=tuple(names),
+            stages_ms={"text_encode": 20.0, "denoise": latency_ms - 20} if question.subject == "engine" else {},
             batches=tuple(batches),
             arithmetic=Arithmetic(
                 text_encoder=10**12, text_encoder_unused=5, transformer_step=30 * 10**12, steps=4, decoder=10**13,
@@ -161,6 +162,33 @@ def test_defaults_and_winner_are_measured_again_in_turns(searched):
     assert report(search).rows[0].n == 36
 
 
+def test_what_slows_down_defaults_and_winner_alike_does_not_hide_which_is_faster(tmp_path, monkeypatch):
+    """Each process a third slower than the one before: the pooled medians tell nothing, turn by turn it is clear."""
+    machine = Machine(tmp_path)
+    calm = machine.answer
+
+    def hotter(question, values, place):
+        said = calm(question, values, place)
+        heat = 1.3 ** (len(machine.asked) / 2) if machine.clock_s > 130 else 1.0
+        return said.model_copy(update={"latencies_ms": tuple(ms * heat for ms in said.latencies_ms)})
+
+    monkeypatch.setattr(machine, "answer", hotter)
+    search = bench(machine)
+    search.run()
+    found = report(search)
+    assert found.drift > 0.05
+    assert all(turn.is_faster for turn in found.turns)
+    assert "this machine was not steady" in table.markdown(found)
+    assert "not shown" not in table.verdict(found)
+
+
+def test_without_a_difference_none_is_claimed(tmp_path, monkeypatch):
+    search = bench(Machine(tmp_path))
+    monkeypatch.setattr(search, "_search", lambda base: setattr(search, "winner", base))
+    search.run()
+    assert "not shown to be faster" in table.verdict(report(search))
+
+
 def test_throughput_is_told_by_the_batch_and_the_best_is_found(searched):
     found = report(searched[0])
     assert {(b.name, b.size) for b in found.batches} == {(n, s) for n in (DEFAULTS, found.best) for s in (2, 4, 8)}
@@ -237,6 +265,14 @@ def test_an_hour_of_the_device_gives_images_a_price(tmp_path):
     search.run()
     assert report(search).rows[0].usd_per_image == pytest.approx(0.001, rel=0.02)
     assert "cost/image" in table.grids(report(search))[0].columns
+
+
+def test_where_the_time_goes_is_set_against_the_arithmetic_of_each_part(searched):
+    text_encode, denoise = report(searched[0]).parts
+    assert (text_encode.name, text_encode.latency_ms) == ("text_encode", 20.0)
+    assert text_encode.limit_ms == pytest.approx(1e12 / 700e12 * 1000)
+    assert denoise.limit_ms == pytest.approx(120e12 / 700e12 * 1000)
+    assert "where the time goes: compile=max-autotune attention=flash" in table.markdown(report(searched[0]))
 
 
 def test_what_is_not_known_anywhere_has_no_column(searched):
