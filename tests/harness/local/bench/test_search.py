@@ -163,28 +163,28 @@ def test_defaults_and_winner_are_measured_again_in_turns(searched):
 
 
 def test_what_slows_down_defaults_and_winner_alike_does_not_hide_which_is_faster(tmp_path, monkeypatch):
-    """Each process a third slower than the one before: the pooled medians tell nothing, turn by turn it is clear."""
+    """Each of the last processes is slower than the one before it; turn by turn it is clear all the same."""
     machine = Machine(tmp_path)
     calm = machine.answer
 
     def hotter(question, values, place):
         said = calm(question, values, place)
-        heat = 1.3 ** (len(machine.asked) / 2) if machine.clock_s > 130 else 1.0
+        heat = 1.2 ** max(0, len(machine.asked) - len(search.candidates) - 1)
         return said.model_copy(update={"latencies_ms": tuple(ms * heat for ms in said.latencies_ms)})
 
     monkeypatch.setattr(machine, "answer", hotter)
     search = bench(machine)
     search.run()
     found = report(search)
-    assert found.drift > 0.05
+    assert found.drift > 0.5
     assert all(turn.is_faster for turn in found.turns)
     assert "this machine was not steady" in table.markdown(found)
     assert "not shown" not in table.verdict(found)
 
 
 def test_without_a_difference_none_is_claimed(tmp_path, monkeypatch):
+    monkeypatch.setitem(SPACE, "cuda", ())
     search = bench(Machine(tmp_path))
-    monkeypatch.setattr(search, "_search", lambda base: setattr(search, "winner", base))
     search.run()
     assert "not shown to be faster" in table.verdict(report(search))
 
