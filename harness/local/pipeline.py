@@ -26,6 +26,7 @@ from harness.local.faults import (
     missing_package,
 )
 from harness.local.loading import load_pipe, origin, target
+from harness.local.speed import CompiledShapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -118,6 +119,7 @@ class LocalPipeline:
     dtype: str
     simulated: bool
     max_batch: int = 1
+    compiled: CompiledShapes | None = None
     embeddings: EmbeddingCache = field(default_factory=lambda: EmbeddingCache(0))
     energy_j: Callable[[], float | None] = lambda: None
     _interrupted: threading.Event = field(default_factory=threading.Event)
@@ -229,6 +231,8 @@ class LocalPipeline:
             clock.lap(f"step_{step + 1}")
             return kept
 
+        if self.compiled is not None:
+            self.compiled.meet(job.width_px, job.height_px, len(batch), tuple(each.size for each in job.images))
         with clock.stage("denoise"):
             clock.begin_laps()
             latents = self.pipe(
@@ -323,6 +327,7 @@ def load(settings: LocalSettings) -> LocalPipeline:
         chosen.dtype,
         simulated,
         speed.max_batch,
+        None if speed.compile == "off" else CompiledShapes(chosen.device),
         EmbeddingCache(speed.embedding_cache),
         energy_counter(chosen.device),
     )

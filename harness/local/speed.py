@@ -37,6 +37,30 @@ _FLOAT8_CAPABILITY = (8, 9)  # Ada and Hopper are the first with float8 matrix u
 _MOST_GRAPHS = 256
 
 
+class CompiledShapes:
+    """For which shapes a compiled pipeline has been compiled; each takes its time once, and the log says so."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._met: set[object] = set()
+        self.is_serving = False
+        """Whether somebody waits for what is generated; before that, compiling is what it is for."""
+
+    def meet(self, width_px: int, height_px: int, images: int, references_px: tuple[tuple[int, int], ...]) -> None:
+        """Say if this shape is met for the first time while serving."""
+        shape = (width_px, height_px, images, references_px)
+        if shape in self._met:
+            return
+        self._met.add(shape)
+        if self.is_serving:
+            told = f"{width_px}x{height_px}, {images} at a time"
+            if references_px:
+                logger.warning("%s: compiling for %s with %d references", self._device, told, len(references_px))
+            else:
+                advice = "name the size in warm_sizes to have it ready"
+                logger.warning("%s: compiling for %s: %s", self._device, told, advice)
+
+
 def check_speed(speed: Speed, device: str, dtype: torch.dtype) -> None:
     """Refuse what cannot be had on `device`; raises `ConfigError`, one sentence that says what to use instead.
 

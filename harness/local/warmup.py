@@ -36,6 +36,8 @@ def warm_up(pipeline: LocalPipeline, settings: LocalSettings) -> None:
                 pipeline.generate(LocalJob("warm-up", width_px, height_px, 0, settings.steps, settings.guidance, n=n))
             took = format_ms((time.perf_counter() - begin_s) * 1000)
             logger.info("%s: warm at %dx%d, %d at a time, in %s", pipeline.device, width_px, height_px, n, took)
+    if pipeline.compiled is not None:
+        pipeline.compiled.is_serving = True
 
 
 def warm_sizes_px(settings: LocalSettings) -> list[tuple[int, int]]:
