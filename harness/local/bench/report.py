@@ -44,6 +44,7 @@ class Row:
     usd_per_image: float | None = None
     first_image_s: float | None = None
     refused: str | None = None
+    speed: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +165,9 @@ def best_batch(found: Report) -> int:
 
 
 def _row(bench: Bench, candidate: Candidate) -> Row:
+    speed = candidate.speed.model_dump() if candidate.speed else None
     if not candidate.answers:
-        return Row(candidate.name, refused=candidate.refused or "not measured")
+        return Row(candidate.name, refused=candidate.refused or "not measured", speed=speed)
     latency, base = candidate.latency_ms, bench.defaults.latency_ms
     value = latency.value
     energies = [answer.energy_j for answer in candidate.answers if answer.energy_j is not None]
@@ -188,6 +190,7 @@ def _row(bench: Bench, candidate: Candidate) -> Row:
         energy_j=median(energies) if energies else None,
         usd_per_image=_usd(bench.settings.gpu_hour_usd, value),
         first_image_s=candidate.answers[0].first_image_s,
+        speed=speed,
     )
 
 

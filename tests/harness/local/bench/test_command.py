@@ -135,6 +135,11 @@ def test_an_endpoint_is_added_to_those_that_a_file_holds_and_never_twice(tmp_pat
 
 
 def test_help_imports_no_torch():
-    code = "import sys; from harness.cli import cli; print({'torch', 'numpy', 'scipy', 'pandas'} & set(sys.modules))"
+    code = (
+        "import sys; from harness.cli import cli; print({'numpy', 'scipy', 'pandas'} & set(sys.modules))\n"
+        "from harness.local import random_weights, shapes\n"
+        "from harness.local.bench import measure, processes, report, search, table\n"
+        "print({'torch', 'diffusers', 'transformers'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout == "set()\n"
+    assert done.stdout == "set()\nset()\n"

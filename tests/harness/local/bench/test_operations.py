@@ -1,5 +1,7 @@
 """Counted on shapes, and held against what a pipeline that runs is seen to compute."""
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
@@ -8,6 +10,7 @@ from harness.local.bench.operations import of_pipeline, of_shape
 from harness.local.shapes import KLEIN_4B, SHAPES, shape_of
 
 pytestmark = pytest.mark.slow
+DOCS = Path(__file__).parents[4] / "docs" / "local-bench.md"
 
 # The transformers' names say theirs; of the encoders, half of `total_size` in the models' safetensors indices.
 PUBLISHED = {
@@ -51,6 +54,7 @@ def test_the_transformer_of_a_full_size_model_is_counted_as_by_hand():
     counted = of_shape(KLEIN_4B, 1024, 1024, 4)
     assert counted.transformer_step == pytest.approx(by_hand, rel=0.001)
     assert counted.needed == counted.text_encoder + 4 * counted.transformer_step + counted.decoder
+    assert f"| {counted.needed / 1e12:.0f} TFLOP |" in DOCS.read_text(encoding="utf-8")
     assert counted.text_encoder == pytest.approx(2 * 512 * 27 * 101e6, rel=0.05)  # 27 layers of 101 million weights
     assert counted.text_encoder_unused > 0
 
