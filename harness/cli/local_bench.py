@@ -57,7 +57,7 @@ def bench(
     write: Annotated[
         Path | None, typer.Option("--write", metavar="FILE", help="Add the winner's endpoint here, settings beside it.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="What the winner is called; MODEL-fast by itself.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="What the winner is called; by itself MODEL-fast.")] = None,
     as_json: Json = False,
     as_markdown: Annotated[bool, typer.Option("--md", help="Print Markdown on stdout.")] = False,
 ) -> None:
@@ -86,7 +86,7 @@ def bench(
         from harness.local.shapes import shape_of
 
         shape_of(settings.model)
-    files = None if write is None else _files(write, name or f"{settings.served_name}-fast", settings)
+    files = None if write is None else _files(write, name or _name(settings), settings)
     workload = _workload(settings, width_px, height_px, within_s, repetitions, compared)
     with TemporaryDirectory(prefix="arena-bench-", ignore_cleanup_errors=True) as directory:
         search = _search(settings, workload, max_distance, within_s, batch, Path(directory))
@@ -167,6 +167,11 @@ def _seconds(text: str) -> float:
     if match is None or float(match[1]) == 0:
         raise ConfigError(f"--within: {text!r} is no time; write it as 90s, 10m or 1h")
     return float(match[1]) * _UNITS_S[match[2]]
+
+
+def _name(settings: LocalSettings) -> str:
+    # Not the name of a model's own weights: a plan that names that endpoint means their images.
+    return f"{settings.served_name}{'-random' if settings.random_weights else ''}-fast"
 
 
 def _files(path: Path, name: str, settings: LocalSettings) -> Files:

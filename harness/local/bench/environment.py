@@ -24,7 +24,8 @@ def _card(device: str) -> str:
         properties = torch.cuda.get_device_properties(device)
         return f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
     name = _processor()
-    return name if device == "mps" else f"{name}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return name if device == "mps" else f"{name}, {threads} thread{'' if threads == 1 else 's'}"
 
 
 def _processor() -> str:

@@ -221,6 +221,7 @@ def test_interrupted_it_tells_what_was_measured(tmp_path):
     found = report(search)
     assert [r.refused is None for r in found.rows] == [True, True, True, True, False]
     assert "| not measured |" in table.markdown(found)
+    assert "in one process each" in table.verdict(found)
 
 
 def test_nothing_is_reported_before_the_defaults_are_measured(tmp_path):
