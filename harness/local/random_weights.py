@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from arena.errors import ConfigError
 from harness.local.shapes import shape_of
 from harness.local.tiny import tiny_tokenizer
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from harness.local.shapes import Shape
 
 _SEED = 0
+_BYTES_PER_GB = 1_000_000_000
 
 
 def build(settings: LocalSettings, dtype: torch.dtype, device: str) -> Flux2KleinPipeline:
@@ -30,9 +32,13 @@ def build(settings: LocalSettings, dtype: torch.dtype, device: str) -> Flux2Klei
 
     The same device, dtype and library versions give the same weights; nothing goes through host memory or a disk,
     unless the settings offload weights: then they are drawn where they are kept, in the computer's memory.
-    Raises `UnknownNameError` for a model whose shape is not known, and what torch raises when memory is short.
+    Raises `UnknownNameError` for a model whose shape is not known, `ConfigError` when the computer's memory would not
+    hold it, and what torch raises when a device's does not.
     """
-    return build_shape(shape_of(settings.model), dtype, device if settings.speed.offload == "none" else "cpu")
+    shape, place = shape_of(settings.model), device if settings.speed.offload == "none" else "cpu"
+    if place == "cpu":
+        _check_memory(shape, dtype)
+    return build_shape(shape, dtype, place)
 
 
 def build_shape(shape: Shape, dtype: torch.dtype, device: str) -> Flux2KleinPipeline:
@@ -70,6 +76,21 @@ def networks(shape: Shape) -> tuple[Flux2Transformer2DModel, Qwen3ForCausalLM, A
         Qwen3ForCausalLM(Qwen3Config(**shape.text_encoder)).eval(),
         AutoencoderKLFlux2(**shape.autoencoder).eval(),
     )
+
+
+def _check_memory(shape: Shape, dtype: torch.dtype) -> None:
+    """Refuse what would not fit: a device says so by itself, a computer ends processes, not always the right one."""
+    import psutil
+    import torch
+
+    with torch.device("meta"):
+        count = sum(weight.numel() for network in networks(shape) for weight in network.parameters())
+    needed, available = count * dtype.itemsize, psutil.virtual_memory().available
+    if needed > available:
+        raise ConfigError(
+            f"random weights: they take {needed / _BYTES_PER_GB:.0f} GB in {str(dtype).removeprefix('torch.')}, and "
+            f"{available / _BYTES_PER_GB:.0f} GB of this computer's memory are free; use --tiny, or a larger device"
+        )
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class Processes:
             try:
                 process.wait(timeout_s)
             except subprocess.TimeoutExpired:
-                late = f"not done within the {format_duration_s(timeout_s)} that were left of --within"
+                late = f"not done within the {format_duration_s(timeout_s)} that it was given; --within gives more"
                 return Refusal(reason=late), place
             finally:
                 _end(process)

@@ -159,7 +159,9 @@ class Bench:
                 if left_s < best.took_s:
                     self.ended_early = "the time was up before every setting was tried"
                     return
-                candidate = self._try(tried.model_copy(update={name: value}), left_s)
+                # Never all that is left: one that compiles without end would be the last that is tried.
+                given_s = max(min(2 * best.took_s, left_s), left_s / 2)
+                candidate = self._try(tried.model_copy(update={name: value}), given_s)
                 if self.is_within(candidate) and (self.winner is None or candidate.is_faster_than(best)):
                     self.winner = best = candidate
 

@@ -115,7 +115,7 @@ def test_a_process_of_its_own_answers(tmp_path):
 def test_a_process_that_takes_too_long_is_ended(tmp_path):
     begin_s = time.monotonic()
     said, _ = Processes(tmp_path).ask(question("engine"), 0.2)
-    assert "0 s that were left" in said.reason
+    assert "0 s that it was given" in said.reason
     assert time.monotonic() - begin_s < 20
     assert not running(tmp_path)
 

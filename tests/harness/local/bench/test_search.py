@@ -207,11 +207,12 @@ def test_ends_in_time_and_says_what_was_left_out(tmp_path):
 
 def test_a_setting_that_takes_too_long_does_not_take_the_others_time(tmp_path):
     machine = Machine(tmp_path, slow=[("attention", "flash")])
-    search = bench(machine, within_s=200)
+    search = bench(machine, within_s=400)
     search.run()
-    assert machine.clock_s <= 200
-    assert any(c.refused == "not done" for c in search.candidates)
+    assert machine.clock_s <= 400
+    assert [c.name for c in search.candidates if c.refused == "not done"] == ["attention=flash"]
     assert len(search.defaults.answers) == 3
+    assert search.winner.speed.compile == "max-autotune"
 
 
 def test_interrupted_it_tells_what_was_measured(tmp_path):
