@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from arena.errors import ArenaError
 from arena.metrics.intervals import quantile
+from arena.units import format_duration_s, format_ms
 from harness.local.bench.distance import Distance, between_files
 from harness.local.bench.measured import Answer, Question, Refusal, Workload
 from harness.local.settings import LocalSettings, Speed
@@ -172,9 +173,10 @@ class Bench:
                 if self._left_s() < candidate.took_s / 2:
                     self.ended_early = "the time was up before defaults and winner were measured again"
                     return
-                self._again(candidate, self.batches if turn == ROUNDS - 1 else ())
+                if not self._again(candidate, self.batches if turn == ROUNDS - 1 else ()):
+                    return
 
-    def _again(self, candidate: Candidate, batches: tuple[int, ...]) -> None:
+    def _again(self, candidate: Candidate, batches: tuple[int, ...]) -> bool:
         subject: Literal["defaults", "engine"] = "defaults" if candidate is self.defaults else "engine"
         speed = candidate.speed or self.defaults_speed()
         if batches and candidate.speed is not None:
@@ -182,7 +184,9 @@ class Bench:
         said = self._ask(candidate, subject, speed, self._left_s(), batches=batches)
         if isinstance(said, Refusal):
             self.ended_early = f"of {candidate.name} one of the last measurements is missing, {said.reason}"
+            return False
         self._tell(candidate)
+        return True
 
     def defaults_speed(self) -> Speed:
         """What of `Speed` diffusers' own pipeline needs to run at all: whether it offloads."""
@@ -216,6 +220,7 @@ class Bench:
             workload=self.workload.model_copy(update={"batches": batches}),
             count=count,
         )
+        self.say(f"{candidate.name} … (at most {format_duration_s(timeout_s)})")
         begin_s = self.now_s()
         said, place = self.asker.ask(question, max(1.0, timeout_s))
         if isinstance(said, Answer):
@@ -228,8 +233,6 @@ class Bench:
         return self._begin_s + self.within_s - self.now_s()
 
     def _tell(self, candidate: Candidate) -> None:
-        from arena.units import format_ms
-
         if candidate.refused is not None:
             self.say(f"{candidate.name}: {candidate.refused}")
             return
