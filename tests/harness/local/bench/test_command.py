@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from arena.catalog import Catalog
 from arena.errors import ConfigError
 from harness.cli import cli
-from harness.local.bench import processes, search
+from harness.local.bench import matrix_rate, processes, search
 
 TINY = ["local", "bench", "--tiny", "--device", "cpu", "--size", "64x64", "--steps", "1", "--repetitions", "6"]
 
@@ -45,6 +45,7 @@ def arena(monkeypatch):
     torch.set_num_threads(1)
     monkeypatch.setattr(processes, "Processes", InThisProcess)
     monkeypatch.setattr(search, "ROUNDS", 1)
+    monkeypatch.setattr(matrix_rate, "_SQUARES", {"cpu": (128,)})
     monkeypatch.setitem(search.SPACE, "cpu", (("attention", ("cudnn",)), ("channels_last", (True,))))
     yield lambda *words: CliRunner().invoke(cli, [*words], catch_exceptions=False)
     torch.set_num_threads(before)
