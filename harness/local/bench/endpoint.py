@@ -32,6 +32,7 @@ simulated = {simulated}
 modes = ["t2i", "edit"]
 timeout_s = 600
 options.fields = {{ seed = "seed", steps = "num_inference_steps", guidance = "guidance_scale" }}
+options.cost_header = "x-cost-usd"
 note = {note}
 
 [endpoint.limits]

@@ -1,7 +1,11 @@
+from decimal import Decimal
+
 import pytest
 from pydantic import ValidationError
 
+from arena.errors import ConfigError
 from harness.local.settings import LocalSettings
+from harness.local.settings_file import read_settings
 
 
 def test_defaults_serve_the_real_model():
@@ -48,3 +52,35 @@ def test_settings_survive_json():
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ValidationError):
         LocalSettings(**wrong)
+
+
+def test_a_file_holds_settings_and_options_go_before_it(tmp_path):
+    path = tmp_path / "serve.toml"
+    path.write_text('steps = 6\ngpu_hour_usd = "2.49"\n[speed]\ncompile = "default"\nmax_batch = 4\n', encoding="utf-8")
+    settings = read_settings(path, {"steps": 8, "speed": {"max_batch": 2}}, "arena local serve")
+    assert (settings.steps, settings.gpu_hour_usd) == (8, Decimal("2.49"))
+    assert (settings.speed.compile, settings.speed.max_batch) == ("default", 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "sentence"),
+    [
+        ("[speed]\ncompil = 'off'", {}, "FILE: there is no field `speed.compil`; did you mean 'compile'?"),
+        ("stepps = 4", {}, "FILE: there is no field `stepps`; did you mean 'steps'?"),
+        ("[speed]\nmax_batch = 0", {}, "FILE: `speed.max_batch`: Input should be greater than or equal to 1"),
+        ("steps = 4", {"steps": 0}, "serve with FILE: `steps`: Input should be greater than or equal to 1"),
+        (
+            "devices = ['cuda:0', 'cuda:1']",
+            {"device": "cpu"},
+            "serve with FILE: `device` names one device and `devices` several; give one of them",
+        ),
+        ("devices = ['cuda:0', 'cuda:0']", {}, "FILE: `devices` names cuda:0 twice; one process keeps a device busy"),
+        ("speed = 3", {}, "FILE: `speed`: Input should be a valid dictionary or instance of Speed"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said_with_file_and_key(tmp_path, text, given, sentence):
+    path = tmp_path / "serve.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        read_settings(path, given, "serve")
+    assert str(refused.value) == sentence.replace("FILE", str(path))

@@ -129,6 +129,9 @@ def test_an_endpoint_is_added_to_those_that_a_file_holds_and_never_twice(tmp_pat
     endpoints = Catalog(tmp_path).endpoints()
     assert endpoints["local/one"].limits.max_in_flight == 8
     assert not endpoints["local/two"].simulated
+    shipped = endpoints["local/flux.2-klein-4b"]
+    assert endpoints["local/one"].options == shipped.options
+    assert endpoints["local/one"].base_url == shipped.base_url
     assert tomllib.loads((tmp_path / "two.settings").read_text())["speed"]["max_batch"] == 8
     (tmp_path / "two.settings").unlink()
     with pytest.raises(ConfigError, match="has local/two already"):
