@@ -126,6 +126,7 @@ bench-watch: $(TEST_STAMP)
 # or BENCH_LOCAL="--model black-forest-labs/FLUX.2-klein-4B" with its own; without one, the tiny pipeline.
 BENCH_LOCAL ?= $(if $(filter 1,$(LOCAL)),--random-weights,--tiny --size 256x256)
 bench-local: $(GPU_STAMP)
+	$(DEMO)/bin/python $(INSTALL) $(WHEELS_ONLY) --editable '.[gpu,quantization]'
 	$(DEMO)/bin/arena local bench $(BENCH_LOCAL) --md
 
 bench-cli: $(TEST_STAMP)
