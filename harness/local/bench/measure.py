@@ -51,8 +51,7 @@ def answer(question: Question, directory: Path) -> Answer:
         subject.generate(_job(question.workload, next(prompts), seed=0))
     latencies_ms, stages_ms, energy_j, peak_memory_mb = _repeated(subject, question.workload, prompts)
     batches = tuple(_batch(subject, question.workload, size, directory) for size in question.workload.batches)
-    arithmetic, rates = _counted(subject, question) if question.count else (None, ())
-    return Answer(
+    measured = Answer(
         dtype=subject.dtype,
         environment=describe(subject.device),
         simulated=subject.simulated,
@@ -64,9 +63,8 @@ def answer(question: Question, directory: Path) -> Answer:
         energy_j=energy_j,
         images=images,
         batches=batches,
-        arithmetic=arithmetic,
-        rates=rates,
     )
+    return _counted(measured, subject, question) if question.count else measured
 
 
 def _prompts(workload: Workload) -> Iterator[str]:
@@ -146,7 +144,16 @@ def _batch(subject: Subject, workload: Workload, size: int, directory: Path) -> 
     return Batch(size=size, latencies_ms=latencies_ms, images=tuple(names))
 
 
-def _counted(subject: Subject, question: Question) -> tuple[Arithmetic, tuple[Rate, ...]]:
+def _counted(measured: Answer, subject: Subject, question: Question) -> Answer:
+    """With the image's operations and the device's rates; what was measured is not lost where these cannot be had."""
+    try:
+        arithmetic, rates = _arithmetic(subject, question)
+    except Exception as error:  # noqa: BLE001 - the latencies stand without them, and it is said
+        return measured.model_copy(update={"uncounted": _refusal(error).reason})
+    return measured.model_copy(update={"arithmetic": arithmetic, "rates": rates})
+
+
+def _arithmetic(subject: Subject, question: Question) -> tuple[Arithmetic, tuple[Rate, ...]]:
     workload = question.workload
     count = operations.of_pipeline(subject.pipe, workload.width_px, workload.height_px, workload.steps)
     arithmetic = Arithmetic(

@@ -86,7 +86,10 @@ class Environment(Value):
 
 
 class Answer(Value):
-    """What one process measured. `energy_j` and `peak_memory_mb` are None where the device does not tell them."""
+    """What one process measured. `energy_j` and `peak_memory_mb` are None where the device does not tell them.
+
+    `uncounted` says why there is no `arithmetic` although it was asked for.
+    """
 
     dtype: str
     environment: Environment
@@ -101,6 +104,7 @@ class Answer(Value):
     batches: tuple[Batch, ...] = ()
     arithmetic: Arithmetic | None = None
     rates: tuple[Rate, ...] = ()
+    uncounted: str | None = None
 
 
 class Refusal(Value):

@@ -101,6 +101,7 @@ class Report:
     environment: Environment
     arithmetic: Arithmetic | None
     rates: tuple[Rate, ...]
+    uncounted: str | None
     limit_ms: float | None
     max_distance: float
     floor: Distance | None
@@ -139,6 +140,7 @@ def report(bench: Bench, now: datetime | None = None) -> Report | None:
         environment=first.environment,
         arithmetic=first.arithmetic,
         rates=first.rates,
+        uncounted=first.uncounted,
         limit_ms=_limit_ms(first, first.dtype),
         max_distance=bench.max_distance,
         floor=bench.floor,

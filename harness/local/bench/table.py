@@ -43,7 +43,9 @@ def sentences(report: Report) -> list[str]:
 
 
 def _arithmetic(report: Report) -> list[str]:
-    count, said = report.arithmetic, []
+    count, said = report.arithmetic, list[str]()
+    if report.uncounted:
+        said.append(f"There is no arithmetic limit, for counting failed: {report.uncounted}.")
     if count is not None:
         said.append(
             f"An image takes {_tera(count.needed)} TFLOP: text encoder {_tera(count.text_encoder)}, transformer "

@@ -52,6 +52,7 @@ def arena(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_measures_chooses_and_writes_an_endpoint_that_is_listed(arena, tmp_path, monkeypatch):
     from harness.local.settings_file import read_settings
 

@@ -89,6 +89,19 @@ def test_the_arithmetic_limit_is_below_what_was_measured(answers):
     assert measured.arithmetic.needed / rates["float32"].per_s * 1000 < min(measured.latencies_ms)
 
 
+def test_latencies_stand_where_the_arithmetic_cannot_be_counted(tmp_path, monkeypatch):
+    from harness.local.bench import measure
+
+    def fails(*_args):
+        raise RuntimeError("no such operator\nand a long story")
+
+    monkeypatch.setattr(measure.operations, "of_pipeline", fails)
+    measured = measure.answer(question("defaults", count=True), tmp_path)
+    assert len(measured.latencies_ms) == 6
+    assert measured.arithmetic is None
+    assert measured.uncounted == "RuntimeError: no such operator"
+
+
 def test_no_prompt_is_timed_twice():
     from itertools import islice
 
@@ -106,8 +119,9 @@ def test_what_the_device_does_not_have_is_refused_in_a_sentence(tmp_path):
     assert said == Refusal(reason='speed.attention: cpu has no "cudnn" kernels for float32; use "auto"')
 
 
+@pytest.mark.timeout(300)
 def test_a_process_of_its_own_answers(tmp_path):
-    said, place = Processes(tmp_path).ask(question("engine"), 120)
+    said, place = Processes(tmp_path).ask(question("engine"), 280)
     assert isinstance(said, Answer)
     assert all((place / name).is_file() for name in said.images)
 
