@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from arena.errors import ArenaError
 from harness.child import end_with_parent
@@ -75,25 +75,26 @@ class Child:
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         if not self._is_busy:
-            raise SystemExit
+            _end(0)
         assert self._pipeline is not None  # noqa: S101 - the signal has this handler once there is one
         self._pipeline.interrupt()
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str]) -> NoReturn:
     """Work for the server at the other end of the file descriptor and with the settings that are the arguments."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a server that passes it over would have its child do so too
     log_to_stderr()
     end_with_parent(GRACE_S)
     status = 0
-    try:
-        with contextlib.suppress(EOFError, OSError), Connection(int(arguments[0])) as channel:
-            status = Child(channel).work(LocalSettings.model_validate_json(arguments[1]))
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is on its way out
-    if status:
-        sys.stderr.flush()
-        os._exit(status)  # torch's own way out would call the driver, which may not come back
+    with contextlib.suppress(EOFError, OSError), Connection(int(arguments[0])) as channel:
+        status = Child(channel).work(LocalSettings.model_validate_json(arguments[1]))
+    _end(status)
+
+
+def _end(status: int) -> NoReturn:
+    """End at once: nothing is left to save, and the libraries' own way out calls the driver, which may hang."""
+    sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
