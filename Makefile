@@ -22,7 +22,7 @@ LOCAL ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 1)
 DEMO_STAMPS := $(CORE_STAMP) $(if $(filter 1,$(LOCAL)),$(GPU_STAMP)) $(if $(filter 1,$(APP)),$(APP_STAMP))
 
 .PHONY: demo app test test-quick lint format docs fuzz screenshots
-.PHONY: bench-app bench-arena bench-cli bench-coverage bench-fidelity bench-reports bench-score bench-watch clean help
+.PHONY: bench-app bench-arena bench-cli bench-coverage bench-fidelity bench-local bench-reports bench-score bench-watch clean help
 .PHONY: torture soak lock check-lock sbom licences
 
 help:
@@ -121,6 +121,13 @@ bench-reports: $(TEST_STAMP)
 
 bench-watch: $(TEST_STAMP)
 	$(TEST)/bin/python -m tests.benchmarks.watch
+
+# How fast this machine makes images, and with which settings. With a card: a model of full size with random weights,
+# or BENCH_LOCAL="--model black-forest-labs/FLUX.2-klein-4B" with its own; without one, the tiny pipeline.
+BENCH_LOCAL ?= $(if $(filter 1,$(LOCAL)),--random-weights,--tiny --size 256x256)
+bench-local: $(GPU_STAMP)
+	$(DEMO)/bin/python $(INSTALL) $(WHEELS_ONLY) --editable '.[gpu,quantization]'
+	$(DEMO)/bin/arena local bench $(BENCH_LOCAL) --md
 
 bench-cli: $(TEST_STAMP)
 	$(TEST)/bin/python tests/benchmarks/cli_startup.py

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from harness.cli import local_bench
 from harness.cli.console import say
 
 cli = typer.Typer(
@@ -14,6 +15,7 @@ cli = typer.Typer(
     help="Serve a local diffusion pipeline over the OpenAI-compatible images API.",
     no_args_is_help=True,
 )
+cli.command("bench")(local_bench.bench)
 DEFAULT_MODEL = "black-forest-labs/FLUX.2-klein-4B"
 
 

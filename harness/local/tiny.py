@@ -46,7 +46,7 @@ def save_tiny_pipeline(directory: Path, seed: int = 0) -> Path:
             scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, shift=3.0),
             vae=_autoencoder(),
             text_encoder=_text_encoder(),
-            tokenizer=_tokenizer(),
+            tokenizer=tiny_tokenizer(),
             transformer=_transformer(),
             is_distilled=True,
         )
@@ -55,7 +55,8 @@ def save_tiny_pipeline(directory: Path, seed: int = 0) -> Path:
     return directory
 
 
-def _tokenizer() -> Qwen2TokenizerFast:
+def tiny_tokenizer() -> Qwen2TokenizerFast:
+    """A tokenizer of bytes, which needs no file; its chat template is like that of Qwen3."""
     from tokenizers import pre_tokenizers
     from transformers import Qwen2TokenizerFast
 
