@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import tempfile
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arena.errors import ArenaError, ConfigError
+from harness.local import random_weights
 from harness.local.faults import load_fault
 from harness.local.speed import check_speed, prepare
 from harness.local.tiny import MARKER_NAME, save_tiny_pipeline
@@ -87,8 +87,7 @@ def _from(source: str, settings: LocalSettings, chosen: Target) -> tuple[Flux2Kl
 
 def _random(settings: LocalSettings, chosen: Target) -> Flux2KleinPipeline:
     try:
-        build = import_module("harness.local.random_weights").build
-        pipe: Flux2KleinPipeline = build(settings, chosen.torch_dtype(), chosen.device)
+        pipe = random_weights.build(settings, chosen.torch_dtype(), chosen.device)
     except ArenaError:
         raise
     except Exception as error:

@@ -81,11 +81,11 @@ class Files:
         """Write the settings under this name, and add the endpoint to what the other file holds."""
         served = settings.model_copy(update={"served_name": self.name})
         endpoint = self._endpoint(settings, simulated=simulated)
-        with whole_file(self.settings) as path:
-            path.write_text(as_toml(served), encoding="utf-8")
+        with whole_file(self.settings) as file:
+            file.write(as_toml(served).encode())
         before = self.endpoints.read_text(encoding="utf-8") + "\n" if self.endpoints.exists() else ""
-        with whole_file(self.endpoints) as path:
-            path.write_text(before + endpoint, encoding="utf-8")
+        with whole_file(self.endpoints) as file:
+            file.write((before + endpoint).encode())
 
     def _endpoint(self, settings: LocalSettings, *, simulated: bool) -> str:
         return _ENDPOINT.format(

@@ -193,8 +193,8 @@ def main(arguments: list[str]) -> int:
     directory = Path(arguments[0])
     question = Question.model_validate_json((directory / QUESTION).read_text(encoding="utf-8"))
     said = answer_or_refusal(question, directory)
-    with whole_file(directory / ANSWER) as path:
-        path.write_text(said.model_dump_json(), encoding="utf-8")
+    with whole_file(directory / ANSWER) as file:
+        file.write(said.model_dump_json().encode())
     return 0
 
 
