@@ -132,7 +132,7 @@ def test_a_fault_of_the_driver_is_one(loaded, monkeypatch):
         ({"channels_last": True}, 0.1),
         ({"attention": "math"}, 0.1),
         ({"attention": "flash"}, 0.1),
-        ({"dtype": "bfloat16"}, 6),
+        ({"dtype": "bfloat16"}, 16),  # the tiny weights are amplified so that a prompt shows, and roundings with them
         ({"quantization": "int8"}, 6),
     ],
 )
