@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 METRIC = {metric.name: metric for metric in METRICS}
 ROW_PX, FRAME_PX, MIN_PX = 40, 70, 190
-DOTS = 400
+DOTS, DOTS_IN_ALL, DOTS_AT_LEAST = 400, 2000, 60
+"""A browser draws each dot as an element of its own: so many an endpoint, and of many endpoints fewer each."""
+BAR_COLOUR = "#8A8F98"
+"""Bars of intervals have one colour, so that a chart of many endpoints is one series and not one for each."""
 LOG_FROM_RATIO = 30
 TICKS = [step * 10.0**power for power in range(-4, 5) for step in (1, 2, 5)]
 SIMULATED = '<br><span style="font-size:10px">simulated</span>'
@@ -53,12 +56,10 @@ def logarithmic(outcomes: pd.DataFrame) -> bool:
 def time_to_image(summaries: Sequence[EndpointSummary], colours: Mapping[str, str], *, log: bool = False) -> Chart:
     """Median with its interval, and the 95th percentile as a second mark."""
     figure = go.Figure()
-    for row, summary in enumerate(summaries):
-        colour = fmt.colour(colours, summary.endpoint)
-        p50 = {"symbol": "circle", "size": 11, "color": colour}
-        p95 = {"symbol": "diamond-open", "size": 9, "color": colour, "line": {"width": 2}}
-        _add_mark(figure, row - 0.1, summary, "time_to_image_p50_ms", 0.001, p50)
-        _add_mark(figure, row + 0.14, summary, "time_to_image_p95_ms", 0.001, p95)
+    p50 = {"symbol": "circle", "size": 11}
+    p95 = {"symbol": "diamond-open", "size": 9, "line": {"width": 2}}
+    _add_marks(figure, -0.1, summaries, colours, "time_to_image_p50_ms", 0.001, p50)
+    _add_marks(figure, 0.14, summaries, colours, "time_to_image_p95_ms", 0.001, p95)
     _rows_layout(figure, summaries)
     _seconds_axis(figure, log=log)
     return Chart(
@@ -78,11 +79,12 @@ def spread(
 ) -> Chart:
     """Every success as a dot; of very many, evenly spaced ones in order of time, so that the shape stays."""
     figure = go.Figure()
+    most = min(DOTS, max(DOTS_AT_LEAST, DOTS_IN_ALL // max(1, len(summaries))))
     measured = successes(outcomes[outcomes["phase"] == "measure"])
     for row, summary in enumerate(summaries):
         mine = (measured["endpoint"] == summary.endpoint) & (measured["simulated"] == summary.simulated)
         times = measured.loc[mine, ["time_to_image_ms", "trial"]].dropna().sort_values("time_to_image_ms")
-        step = max(1, -(-len(times) // DOTS))
+        step = max(1, -(-len(times) // most))
         shown = times.iloc[::step]
         seconds = [float(t) / 1000 for t in shown["time_to_image_ms"]]
         figure.add_trace(
@@ -92,8 +94,8 @@ def spread(
                 x=seconds,
                 y=[row + ((i * _GOLDEN) % 1 - 0.5) * 0.5 for i in range(len(shown))],
                 marker={"size": 6, "opacity": 0.75, "color": fmt.colour(colours, summary.endpoint)},
-                text=[f"{fmt.label(summary)}, trial {trial}" for trial in shown["trial"]],
-                hovertemplate="%{text}<br>%{x:.3g} s<extra></extra>",
+                customdata=list(shown["trial"]),
+                hovertemplate=f"{fmt.label(summary)}, trial %{{customdata}}<br>%{{x:.3g}} s<extra></extra>",
                 showlegend=False,
             )
         )
@@ -101,7 +103,7 @@ def spread(
     _seconds_axis(figure, log=log)
     return Chart(
         "Spread of time to image",
-        f"Each dot is one success, at most {DOTS} an endpoint. Further left is better, closer together is steadier.",
+        f"Each dot is one success, at most {most} an endpoint. Further left is better, closer together is steadier.",
         figure,
         "Time to image of every success, one row an endpoint.",
     )
@@ -110,9 +112,7 @@ def spread(
 def success_rate(summaries: Sequence[EndpointSummary], colours: Mapping[str, str]) -> Chart:
     """Success rate with Wilson's interval."""
     figure = go.Figure()
-    for row, summary in enumerate(summaries):
-        marker = {"symbol": "circle", "size": 11, "color": fmt.colour(colours, summary.endpoint)}
-        _add_mark(figure, row, summary, "success_rate", 100, marker)
+    _add_marks(figure, 0, summaries, colours, "success_rate", 100, {"symbol": "circle", "size": 11})
     _rows_layout(figure, summaries)
     figure.update_xaxes(range=[0, 103], ticksuffix=" %", title_text="")
     return Chart(
@@ -182,7 +182,7 @@ def cost_against_time(summaries: Sequence[EndpointSummary], colours: Mapping[str
             mode="markers+text",
             x=[cost.value],
             y=[p50.value / 1000],
-            error_y=_error_bars(p50, 0.001, colour),
+            error_y=_error_bars([p50], 0.001, colour),
             marker={"size": 12, "color": colour},
             text=[summary.endpoint + (SIMULATED if summary.simulated else "")],
             textposition="bottom right" if len(costs) % 2 else "top right",  # so that neighbours do not collide
@@ -207,35 +207,43 @@ def cost_against_time(summaries: Sequence[EndpointSummary], colours: Mapping[str
     )
 
 
-def _add_mark(
-    figure: go.Figure, y: float, summary: EndpointSummary, name: str, factor: float, marker: dict[str, object]
+def _add_marks(
+    figure: go.Figure,
+    offset: float,
+    summaries: Sequence[EndpointSummary],
+    colours: Mapping[str, str],
+    name: str,
+    factor: float,
+    marker: Mapping[str, object],
 ) -> None:
-    """A figure of an endpoint as one mark with its interval; nothing where it is unknown."""
-    known = summary.figures[name]
-    if known.value is None:
-        return
-    figure.add_scatter(
-        name=f"{fmt.label(summary)}, {METRIC[name].title}",
-        mode="markers",
-        x=[known.value * factor],
-        y=[y],
-        error_x=_error_bars(known, factor, str(marker["color"])),
-        marker=marker,
-        text=[_hover(name, summary)],
-        hovertemplate="%{text}<extra></extra>",
-        showlegend=False,
-    )
+    """A figure of every endpoint as one mark with its interval, `offset` from its row; none where it is unknown."""
+    known = [(row, s, s.figures[name]) for row, s in enumerate(summaries) if s.figures[name].value is not None]
+    barred = [one for one in known if one[2].low is not None and one[2].high is not None]
+    bare = [one for one in known if one not in barred]
+    for shown in filter(None, (barred, bare)):
+        figure.add_scatter(
+            name=METRIC[name].title,
+            mode="markers",
+            x=[(f.value or 0.0) * factor for _, _, f in shown],
+            y=[row + offset for row, _, _ in shown],
+            error_x=_error_bars([f for _, _, f in shown], factor, BAR_COLOUR),
+            marker={**marker, "color": [fmt.colour(colours, s.endpoint) for _, s, _ in shown]},
+            text=[_hover(name, s) for _, s, _ in shown],
+            hovertemplate="%{text}<extra></extra>",
+            showlegend=False,
+        )
 
 
-def _error_bars(known: Figure, factor: float, colour: str) -> dict[str, object]:
-    """Distances from the value to both ends of its interval; no bar where there is no interval."""
-    if known.value is None or known.low is None or known.high is None:
+def _error_bars(known: Sequence[Figure], factor: float, colour: str) -> dict[str, object]:
+    """Distances from the values to both ends of their intervals; no bars unless each has one."""
+    ends = [(f.value, f.low, f.high) for f in known if f.value is not None and f.low is not None and f.high is not None]
+    if len(ends) < len(known):
         return {"visible": False}
     return {
         "type": "data",
         "symmetric": False,
-        "array": [(known.high - known.value) * factor],
-        "arrayminus": [(known.value - known.low) * factor],
+        "array": [(high - value) * factor for value, _, high in ends],
+        "arrayminus": [(value - low) * factor for value, low, _ in ends],
         "thickness": 2,
         "width": 4,
         "color": colour,

@@ -44,16 +44,19 @@ def outcomes(**times):
 
 
 def test_time_to_image_marks_median_with_its_interval_and_p95():
-    median, p95, slow = charts.time_to_image(SUMMARIES, COLOURS).figure.data
+    median, slow, p95 = charts.time_to_image(SUMMARIES, COLOURS).figure.data
     assert median.x == (1.0,)
     assert median.error_x.arrayminus == pytest.approx((0.2,))
     assert median.error_x.array == pytest.approx((0.5,))
     assert "n 24" in median.text[0]
+    assert median.marker.color == (COLOURS["a/fast"],)
+    assert slow.x == (4.0,)
+    assert slow.y == pytest.approx((0.9,))
+    assert slow.error_x.visible is False
     assert p95.x == (2.0,)
+    assert p95.y == pytest.approx((0.14,))
     assert p95.marker.symbol == "diamond-open"
     assert p95.error_x.visible is False
-    assert slow.x == (4.0,)
-    assert slow.error_x.visible is False
 
 
 def test_rows_are_named_at_the_axis_and_simulated_ones_are_marked():
@@ -79,13 +82,22 @@ def test_spread_shows_every_success_in_its_row_and_bounds_their_number():
     assert all(-0.3 < y < 0.3 for y in few.y)
     many = charts.spread(outcomes(a_fast=range(1, 5001)), SUMMARIES, COLOURS).figure.data[0]
     assert len(many.x) <= charts.DOTS
+    crowd = [summary(f"a/{i}", p50=Figure(1000, 9)) for i in range(20)]
+    rows = outcomes(**{f"a_{i}": range(1, 1001) for i in range(20)})
+    crowded = charts.spread(rows, crowd, colours({s.endpoint: "a" for s in crowd}))
+    shown = [len(trace.x) for trace in crowded.figure.data]
+    assert sum(shown) <= charts.DOTS_IN_ALL
+    assert min(shown) >= charts.DOTS_AT_LEAST
+    assert f"at most {charts.DOTS_IN_ALL // 20} an endpoint" in crowded.subtitle
 
 
 def test_success_rate_has_the_wilson_interval_and_leaves_out_what_is_unknown():
     chart = charts.success_rate(SUMMARIES, COLOURS)
-    assert [trace.x[0] for trace in chart.figure.data] == [90.0, 100.0]
-    assert chart.figure.data[0].error_x.arrayminus == pytest.approx((20.0,))
-    assert chart.figure.data[0].error_x.array == pytest.approx((7.0,))
+    (rates,) = chart.figure.data
+    assert rates.x == (90.0, 100.0)
+    assert rates.y == (0, 1)
+    assert rates.error_x.arrayminus == pytest.approx((20.0, 56.0))
+    assert rates.error_x.array == pytest.approx((7.0, 0.0))
 
 
 def test_failures_are_stacked_by_kind():
