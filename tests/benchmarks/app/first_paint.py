@@ -2,8 +2,8 @@
 
 A real Chromium opens each page in a context of its own, without a cache of anything; the clock runs from the
 navigation. `painted` is the median until the page's own heading stands; `drawn` until its script has ended, its last
-chart stands and no skeleton is left, wherever on the page they are. `first` is `drawn` at the first visit right after an
-app was started, when nothing has been read yet; the others are of an app that every page was opened in once.
+chart stands and no skeleton is left, wherever on the page they are. `first` is `drawn` at the first visit right after
+an app was started, when nothing has been read yet; the others are of an app in which every page was opened once.
 """
 
 from __future__ import annotations
