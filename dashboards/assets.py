@@ -70,9 +70,7 @@ def read_ahead() -> None:
 _TABLE = ("arrowFormatUtils.", "Quiver.", "moment.", "numbro.", "recordbatch.", "serialization.")
 _CHART = (*_TABLE, "PlotlyChart.")
 _LATE = {
-    **dict.fromkeys(
-        ("", "board", "compare", "matchups", "providers", "results", "tradeoffs", "watch"), _TABLE + _CHART
-    ),
+    **dict.fromkeys(("", "board", "compare", "matchups", "providers", "tradeoffs", "watch"), _TABLE + _CHART),
     **dict.fromkeys(("run", "trial"), (*_CHART, "DataFrame.")),
     **dict.fromkeys(("competitions", "runs"), (*_TABLE, "DataFrame.")),
     "methodology": _TABLE,

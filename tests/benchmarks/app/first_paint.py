@@ -32,8 +32,9 @@ AIM_MS = 1500
 
 
 def pages() -> list[str]:
-    """Every page by its address."""
-    return sorted(p.stem for p in (Path(dashboards.__file__).parent / "app_pages").glob("*.py"))
+    """Every page by its address; the one that the app opens with has none."""
+    stems = sorted(p.stem for p in (Path(dashboards.__file__).parent / "app_pages").glob("*.py"))
+    return ["" if stem == "results" else stem for stem in stems]
 
 
 def titles(browser: Browser, address: str) -> dict[str, str]:
@@ -81,7 +82,7 @@ def main() -> None:
                 _, first = visit(browser, f"{address}/{name}", title)
             painted, drawn = ([one[kind] for one in later[name]] for kind in (0, 1))
             medians = f"{statistics.median(painted):8.0f} {statistics.median(drawn):8.0f}"
-            sys.stdout.write(f"{name:14s} {medians} {max(drawn):8.0f} {first:8.0f}\n")
+            sys.stdout.write(f"{title:14s} {medians} {max(drawn):8.0f} {first:8.0f}\n")
             sys.stdout.flush()
         browser.close()
 
