@@ -48,7 +48,7 @@ class Whole:
     counts: dict[str, int]
 
     def aim(self, rng: random.Random) -> Aim:
-        """Half of the kills at any instant, half at a step; the kind of step is drawn first: the rare ones count, too."""
+        """Half of the kills at any instant, half at a step, whose kind is drawn first: the rare ones count, too."""
         if rng.random() < 0.5:
             return Aim(after_s=rng.uniform(0, self.lasts_s * 1.05))
         kind = rng.choice([kind for kind in KINDS if self.counts[kind]])
