@@ -18,7 +18,6 @@ SCHEDULES = {
     "quarters": {"cron": "15,45 * * * *", "timezone": "Australia/Lord_Howe", "run_budget_usd": 2},
 }
 """Together a run every quarter of an hour."""
-ALWAYS = (*(f"t/{name}" for name in CONTENDERS), "t/nobody")
 NOBODY = "http://127.0.0.1:9"
 PLAN = """name = "torture"
 endpoints = {endpoints}
@@ -49,12 +48,12 @@ def write_schedules(directory: Path) -> None:
     (directory / "watch.toml").write_text(WATCH)
 
 
-def write_endpoints(directory: Path, url: str, hostile: Sequence[Misbehaving]) -> None:
-    """All there are, at a cent an image."""
+def write_plan(directory: Path, url: str, hostile: Sequence[Misbehaving]) -> None:
+    """The next run's plan: at a cent an image, what is always there, and a few that misbehave."""
     places = {"t/nobody": ("openai", f"{NOBODY}/v1")}
     for name, protocol in CONTENDERS.items():
         places[f"t/{name}"] = protocol, f"{url}/{name}/v1" if protocol == "openai" else f"{url}/{name}"
-    places |= {endpoint(one): (one.protocol, one.base_url) for one in hostile}
+    places |= {f"t/{one.name.replace(' ', '-')}": (one.protocol, one.base_url) for one in hostile}
     endpoints, prices = [], []
     for name, (protocol, base_url) in places.items():
         fields = 'options.fields = { seed = "seed" }' if protocol == "openai" else ""
@@ -69,14 +68,4 @@ def write_endpoints(directory: Path, url: str, hostile: Sequence[Misbehaving]) -
         )
     (directory / "endpoints.toml").write_text("\n".join(endpoints))
     (directory / "prices.toml").write_text("\n".join(prices))
-
-
-def write_plan(directory: Path, hostile: Sequence[Misbehaving]) -> None:
-    """The next run's: what is always there, and a few that misbehave."""
-    names = [*ALWAYS, *map(endpoint, hostile)]
-    (directory / "plans" / "torture.toml").write_text(PLAN.format(endpoints=json.dumps(names)))
-
-
-def endpoint(one: Misbehaving) -> str:
-    """The id of the endpoint at a server that misbehaves."""
-    return f"t/{one.name.replace(' ', '-')}"
+    (directory / "plans" / "torture.toml").write_text(PLAN.format(endpoints=json.dumps([*places])))

@@ -27,7 +27,7 @@ from harness.cli.scheduling import service, watch
 from harness.clock import SystemClock
 from harness.schedules.events import EventKind
 from harness.schedules.files import read
-from tests.torture.daily import SCHEDULES, write_endpoints, write_plan, write_schedules
+from tests.torture.daily import SCHEDULES, write_plan, write_schedules
 from tests.torture.faults import Mortal, watcher
 from tests.torture.misbehaving import misbehaving
 from tests.torture.runs import contenders
@@ -84,8 +84,7 @@ class SchedulersDay:
             travelling = stack.enter_context(time_machine.travel(datetime.now(UTC), tick=True))
             database = stack.enter_context(_opened(self._settings))
             _past(database)
-            self._hostile = stack.enter_context(misbehaving())
-            self._next_hostile = itertools.cycle(self._hostile)
+            self._hostile = itertools.cycle(stack.enter_context(misbehaving()))
             self._watcher = stack.enter_context(watcher(self._settings.data_dir / "arena.db"))
             stack.callback(self._providers.close)
             self._providers.start()
@@ -107,10 +106,10 @@ class SchedulersDay:
             self._disturb(next(self._begun))
         elif event.kind is EventKind.ENDED:
             self._quieten()
-            self._plan()
             fate = event.text.split()[2].rstrip(",:")
             self._count(fate)
             self._measured(fate)
+            self._plan()
         else:
             self._count(event.kind)
 
@@ -119,8 +118,6 @@ class SchedulersDay:
 
     def _disturb(self, number: int) -> None:
         """One fault at most while a run fires, on a thread that ends with it."""
-        if number % KILLED_EVERY == 1 and number > 1:
-            self._providers.start()
         if number % KILLED_EVERY == 0:
             self._trouble("providers killed", self._kill)
         elif number % LOCKED_LONG_EVERY == 0:
@@ -138,15 +135,19 @@ class SchedulersDay:
         self._providers.kill()
 
     def _quieten(self) -> None:
+        """Wait for the trouble's end; providers that were killed come back, elsewhere."""
         if self._troubling is not None:
             self._troubling.join()
             self._troubling = None
+        if not self._providers.alive:
+            self._providers.start()
 
     def _moved(self, url: str) -> None:
-        write_endpoints(self._config, url, self._hostile)
+        self._url = url
 
     def _plan(self) -> None:
-        write_plan(self._config, [*itertools.islice(self._next_hostile, HOSTILE_AT_ONCE)])
+        """The next run's plan and endpoints: what is always there, and others that misbehave than before."""
+        write_plan(self._config, self._url, [*itertools.islice(self._hostile, HOSTILE_AT_ONCE)])
 
 
 @contextmanager

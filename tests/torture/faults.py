@@ -40,6 +40,7 @@ class Mortal:
         self._contenders, self._moved = contenders, moved
         self._stack = ExitStack()
         self._process: psutil.Process | None = None
+        self.alive = False
 
     def start(self) -> None:
         """Begin again, and say where."""
@@ -47,6 +48,7 @@ class Mortal:
         before = {child.pid for child in psutil.Process().children()}
         url = self._stack.enter_context(background(self._contenders))
         (self._process,) = [child for child in psutil.Process().children() if child.pid not in before]
+        self.alive = True
         self._moved(url)
 
     def kill(self) -> None:
@@ -54,13 +56,14 @@ class Mortal:
         if self._process is not None:
             with suppress(psutil.NoSuchProcess):
                 self._process.kill()
+            self.alive = False
 
     def close(self) -> None:
         self._stack.close()
 
 
 class Watcher:
-    """Another process at the database: it sees when a run fires, and can take the write lock and keep it for a while."""
+    """Another process at the database: it sees when a run fires, and can take the write lock and keep it a while."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
