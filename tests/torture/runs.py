@@ -74,12 +74,12 @@ class Runs:
         place = self._template.copy(directory)
         self._ledger.calls.clear()
         killed = self._killed(rng, place)
-        before, settled = self._after_a_kill(place, killed)
+        before, in_flight, settled = self._after_a_kill(place, killed, set())
         text = f"of {self._whole.lasts_s:.2f} s"
         if rng.random() < AGAIN and _runs(place):
             again = killing.kill(place, RESUME, self._whole.aim(rng))
             text += f", resumed and {again}"
-            before, settled = self._after_a_kill(place, again)
+            before, _, settled = self._after_a_kill(place, again, in_flight)
         self._resume(place)
         place.check()
         counts = {**self._account(place, before), "answered over a second before, all stored": settled}
@@ -92,23 +92,25 @@ class Runs:
             return killing.kill(place, FIRE, Aim(after_s=rng.uniform(0, self._firing_s * 1.05)), self._has_fired)
         return killing.kill(place, FIRE, self._whole.aim(rng))
 
-    def _after_a_kill(self, place: Place, killed: Killed) -> tuple[set[Marker], int]:
-        """Which outcomes are stored, and how many calls had been answered long enough before; LostError."""
+    def _after_a_kill(self, place: Place, killed: Killed, cut_off: set[Marker]) -> tuple[set[Marker], set[Marker], int]:
+        """Which outcomes are stored, which calls were cut off, and how many were answered long enough before.
+
+        `cut_off` were so by an earlier kill: their answers came to nobody. LostError if anything else is missing.
+        """
         self._wait_for_the_simulator()
         seen = {call.marker: call for call in self._ledger.calls}
         if not place.exists:
             demand(not seen, "calls left before there was a database")
-            return set(), 0
+            return set(), set(), 0
         place.check()
         stored = _attempts(place)
         demand(set(seen) <= set(stored), f"{len(set(seen) - set(stored))} calls left without a stored intent")
         ended = {m for m, status in stored.items() if status in {AttemptStatus.SUCCEEDED, AttemptStatus.FAILED}}
         demand(ended <= set(seen), "an outcome is stored of a call that the provider has not seen")
         settled = {m for m, c in seen.items() if c.answered_s is not None and c.answered_s < killed.at_s - SETTLED_S}
-        unknown = {m for m, status in stored.items() if status == AttemptStatus.UNKNOWN}  # by an earlier kill
-        lost = settled - ended - unknown
+        lost = settled - ended - cut_off
         demand(not lost, f"{len(lost)} of {len(settled)} calls answered over a second ago are lost")
-        return ended, len(settled - unknown)
+        return ended, set(seen) - ended, len(settled - cut_off)
 
     def _has_fired(self) -> bool:
         return bool(self._ledger.calls)
