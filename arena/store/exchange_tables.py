@@ -4,7 +4,7 @@ No `from __future__ import annotations` here: SQLModel reads the annotations at 
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger
@@ -23,6 +23,8 @@ class CurrentEpoch(sa.ColumnElement[int]):
 
     type = BigInteger()
     inherit_cache = True
+    # Without it SQLAlchemy compiles every statement with an epoch in it anew, which takes longer than to execute it.
+    _traverse_internals: ClassVar[list[Any]] = []
 
 
 @compiles(CurrentEpoch)

@@ -6,6 +6,7 @@ The wall clock of the whole process is moved on by whatever the scheduler would 
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,7 @@ FAULTS = {
     "wrong_size": 0.05, "reset": 0.05, "html": 0.05,
 }  # fmt: skip
 HOSTILE_AT_ONCE = 3
+"""So that all of them have been met by the eighth run."""
 KILLED_EVERY, LOCKED_EVERY, LOCKED_LONG_EVERY = 5, 4, 7
 """Of so many runs one loses its providers, finds the database locked, or finds it locked for too long."""
 BUSY_S = 1.0
@@ -91,6 +93,9 @@ class SchedulersDay:
             self._plan()
             self._serve(database, travelling)
             check(database, self._settings.images_dir)
+        expected = self._lasts // timedelta(minutes=15)
+        if self.fates.get("finished", 0) < expected or {"missed", "problem"} & {*self.fates}:
+            raise AssertionError(f"not every slot of the day has run: {self.fates}")
 
     def _serve(self, database: Database, travelling: time_machine.Coordinates) -> None:
         names, catalog = [*SCHEDULES], Catalog(self._config, environ={})
@@ -101,7 +106,7 @@ class SchedulersDay:
         self._quieten()
 
     def _hear(self, event: Event) -> None:
-        if event.kind in {EventKind.BEGINS, EventKind.RESUMES}:
+        if event.kind is EventKind.BEGINS:
             self._count(event.kind)
             self._disturb(next(self._begun))
         elif event.kind is EventKind.ENDED:
@@ -112,6 +117,7 @@ class SchedulersDay:
             self._plan()
         else:
             self._count(event.kind)
+            sys.stdout.write(f"{event.line()}\n")
 
     def _count(self, what: str) -> None:
         self.fates[what] = self.fates.get(what, 0) + 1

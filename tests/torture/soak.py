@@ -36,14 +36,16 @@ from tests.torture.trend import Trend, trend
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-WARM_UP = 8
-"""Runs until everything has been met once: imports, caches, pools of connections and threads."""
+WARM_UP = 20
+"""Runs until everything has been met, some of it twice: imports, caches, pools, every fault, a run that is resumed."""
 ALLOWED = {
     "memory_kb": 30.0, "open_files": 0.05, "threads": 0.05, "tasks": 0.05, "children": 0.05, "wal_kb": 30.0,
 }  # fmt: skip
 """Growth per run: 30 kB of memory would be a gigabyte after 35,000 runs, a year of one every quarter of an hour."""
 MOST_WAL_KB = 16 * 1024
+FEWEST = 8
 HANGS_S = 120.0
+"""A run that takes longer says where it is, on stderr."""
 LEAK_BYTES = 50_000
 
 
@@ -136,13 +138,14 @@ def main() -> None:
 
         def measured(fate: str) -> None:
             scales.weigh(fate)
-            if options.trace and len(scales.samples) % 10 == WARM_UP:
+            if options.trace and len(scales.samples) % 10 == 0:
                 snapshots.append(tracemalloc.take_snapshot())
 
         day = SchedulersDay(Path(directory), timedelta(hours=options.hours), measured)
         day.live()
-    faulthandler.cancel_dump_traceback_later()
     samples = scales.samples[WARM_UP:]
+    if len(samples) < FEWEST:
+        raise SystemExit(f"{len(scales.samples)} runs are too few to tell a trend; take more --hours")
     for before, after in zip(snapshots[:1], snapshots[-1:], strict=True):
         for line in after.compare_to(before, "traceback")[:15]:
             print(line, *line.traceback.format(limit=6), sep="\n")
