@@ -55,7 +55,7 @@ def main() -> None:
         case
         for cases in CATALOGUE.values()
         for case in cases
-        if case.scheme == "http" and case.host == "127.0.0.1" and not case.heavy
+        if case.protocol == "openai" and case.scheme == "http" and case.host == "127.0.0.1" and not case.heavy
         and not (case.certificate or case.names or case.key_hosts or case.result_hosts)
     ]  # fmt: skip
     with serving(plain[:: len(plain) // COUNT][:COUNT], {}) as hosts:
