@@ -11,6 +11,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import anyio
 import time_machine
@@ -81,8 +82,9 @@ class SchedulersDay:
     def live(self) -> None:
         """All of it. The database is checked at its end."""
         write_schedules(self._config)
-        engine.BUSY_TIMEOUT_MS, channels.PAUSE_S = round(BUSY_S * 1000), 0.01
         with self._stack as stack:
+            stack.enter_context(patch.object(engine, "BUSY_TIMEOUT_MS", round(BUSY_S * 1000)))
+            stack.enter_context(patch.object(channels, "PAUSE_S", 0.01))
             travelling = stack.enter_context(time_machine.travel(datetime.now(UTC), tick=True))
             database = stack.enter_context(_opened(self._settings))
             _past(database)

@@ -74,7 +74,7 @@ class Scales:
         self._libc = ctypes.CDLL(None)
 
     def weigh(self, fate: str) -> None:
-        """Add a sample, and start the watch for the next run: one that hangs tells where."""
+        """Add a sample."""
         took_s = time.monotonic() - self._since_s
         self._leak()
         gc.collect()
@@ -99,7 +99,6 @@ class Scales:
         sys.stdout.write(f"run {len(self.samples)}: {fate} in {took_s:.1f} s, {measured}\n")
         sys.stdout.flush()
         self._since_s = time.monotonic()
-        faulthandler.dump_traceback_later(HANGS_S, repeat=True)
 
 
 def trends(samples: Sequence[Sample]) -> dict[str, Trend]:
@@ -137,12 +136,14 @@ def main() -> None:
         snapshots = []
 
         def measured(fate: str) -> None:
+            faulthandler.dump_traceback_later(HANGS_S, repeat=True)
             scales.weigh(fate)
             if options.trace and len(scales.samples) % 10 == 0:
                 snapshots.append(tracemalloc.take_snapshot())
 
         day = SchedulersDay(Path(directory), timedelta(hours=options.hours), measured)
         day.live()
+    faulthandler.cancel_dump_traceback_later()
     samples = scales.samples[WARM_UP:]
     if len(samples) < FEWEST:
         raise SystemExit(f"{len(scales.samples)} runs are too few to tell a trend; take more --hours")
