@@ -4,7 +4,7 @@ No `from __future__ import annotations` here: SQLModel reads the annotations at 
 """
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger
@@ -24,7 +24,7 @@ class CurrentEpoch(sa.ColumnElement[int]):
     type = BigInteger()
     inherit_cache = True
     # Without it SQLAlchemy compiles every statement with an epoch in it anew, which takes longer than to execute it.
-    _traverse_internals: ClassVar[list[Any]] = []
+    _traverse_internals: list[Any] = []  # noqa: RUF012 - as SQLAlchemy declares it
 
 
 @compiles(CurrentEpoch)
