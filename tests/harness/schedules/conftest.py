@@ -5,7 +5,6 @@ import pytest
 
 from arena.settings import Settings
 from arena.store import runs
-from arena.store.engine import open_database
 from tests.harness.schedules.world import OWNER
 from tests.torture.place import quickest_directory
 
@@ -17,14 +16,7 @@ def machines(monkeypatch):
 
 
 @pytest.fixture
-def quick_settings():
-    """Where three months fit into a minute: in memory. What a power cut leaves is shown elsewhere."""
+def settings():
+    """In memory, so that months pass in a minute; what a power cut leaves is not shown here."""
     with TemporaryDirectory(prefix="arena-schedules-", dir=quickest_directory()) as directory:
         yield Settings(data_dir=Path(directory))
-
-
-@pytest.fixture
-def quick_database(quick_settings):
-    opened = open_database(quick_settings, create=True)
-    yield opened
-    opened.close()

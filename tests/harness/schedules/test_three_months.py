@@ -40,12 +40,12 @@ NAP_S = 3 * 3600.0
     [("2026-02-15T12:00", 1), ("2026-09-05T12:00", 2)],
     ids=["spring", "autumn"],
 )
-async def test_three_months(tmp_path, quick_database, quick_settings, machines, monkeypatch, begin, seed):
-    database, start, end = quick_database, utc(begin), utc(begin) + timedelta(days=92)
+async def test_three_months(tmp_path, database, settings, machines, monkeypatch, begin, seed):
+    start, end = utc(begin), utc(begin) + timedelta(days=92)
     # Plan and prices are the same all the time, and reading them is slow.
     once = cache(lambda plan, where, catalog: prepare(plan, where, catalog, today=start.date()))
     monkeypatch.setattr(funds, "prepare", lambda plan, where, catalog, *, today: once(plan, where, catalog))
-    world = World(database, quick_settings, write_config(tmp_path / "c", SCHEDULES, prompts=3), start, seed)
+    world = World(database, settings, write_config(tmp_path / "c", SCHEDULES, prompts=3), start, seed)
     world.seconds_per_call, world.trouble = 700.0, 0.01
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: world.machine("north", mean_life_h=40, mean_off_h=9, nap_s=NAP_S))
