@@ -53,7 +53,7 @@ def write_plan(directory: Path, url: str, hostile: Sequence[Misbehaving]) -> Non
     places = {"t/nobody": ("openai", f"{NOBODY}/v1")}
     for name, protocol in CONTENDERS.items():
         places[f"t/{name}"] = protocol, f"{url}/{name}/v1" if protocol == "openai" else f"{url}/{name}"
-    places |= {f"t/{one.name}": (one.protocol, one.base_url) for one in hostile}
+    places |= {f"t/{one.name}": ("openai", one.base_url) for one in hostile}
     endpoints, prices = [], []
     for name, (protocol, base_url) in places.items():
         fields = 'options.fields = { seed = "seed" }' if protocol == "openai" else ""

@@ -50,6 +50,8 @@ HOSTILE_AT_ONCE = 3
 """So that all of them have been met by the eighth run."""
 KILLED_EVERY, LOCKED_EVERY, LOCKED_LONG_EVERY = 5, 4, 7
 """Of so many runs one loses its providers, finds the database locked, or finds it locked for too long."""
+PAST_TRIALS = 150
+"""They fill more than SQLite keeps in memory, so that a database which grows is not taken for a leak."""
 BUSY_S = 1.0
 """How long a write waits for the lock here, so that a lock may outlast it."""
 
@@ -69,10 +71,16 @@ class Hurried(SystemClock):
 
 
 class SchedulersDay:
-    """Serves until it is over; `measured` is called when a run has ended, with its fate in words."""
+    """Serves until it is over; `measured` is called when a run has ended, with its fate in words.
 
-    def __init__(self, directory: Path, lasts: timedelta, measured: Callable[[str], None]) -> None:
+    `past_trials`: of each day of the five weeks before it, at each of two endpoints.
+    """
+
+    def __init__(
+        self, directory: Path, lasts: timedelta, measured: Callable[[str], None], past_trials: int = PAST_TRIALS
+    ) -> None:
         self._config, self._lasts, self._measured = directory / "config", lasts, measured
+        self._past_trials = past_trials
         self._settings = Settings(data_dir=directory / "data", config_dir=self._config)
         self._providers = Mortal(contenders(failures=FAULTS, latency={"kind": "fixed", "ms": 20}), self._moved)
         self._begun, self._stack = itertools.count(1), ExitStack()
@@ -87,7 +95,7 @@ class SchedulersDay:
             stack.enter_context(patch.object(channels, "PAUSE_S", 0.01))
             travelling = stack.enter_context(time_machine.travel(datetime.now(UTC), tick=True))
             database = stack.enter_context(_opened(self._settings))
-            _past(database)
+            _past(database, self._past_trials)
             self._hostile = itertools.cycle(stack.enter_context(misbehaving()))
             self._watcher = stack.enter_context(watcher(self._settings.data_dir / "arena.db"))
             stack.callback(self._providers.close)
@@ -169,11 +177,10 @@ def _opened(settings: Settings) -> Iterator[Database]:
         database.close()
 
 
-def _past(database: Database) -> None:
+def _past(database: Database, trials: int) -> None:
     """Five weeks in which an endpoint became slower: there is something to tell, and nobody takes it."""
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
     slower = Day(slower={"lab/one": 0.3})
-    # More than SQLite keeps in memory, so that a database which grows is not taken for a leak.
-    write_days(database, noon - timedelta(days=35), 35, lambda i: slower if i >= 31 else None, trials=150)
+    write_days(database, noon - timedelta(days=35), 35, lambda i: slower if i >= 31 else None, trials=trials)
     with database.write() as connection:  # its images were never made
         connection.execute(ARTIFACT.update().values(pruned_at=noon))

@@ -130,9 +130,10 @@ class Victim:
         return self._process.exitcode
 
     def kill(self) -> None:
-        """SIGKILL to the whole group, which no handler softens."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid or 0, signal.SIGKILL)
+        """SIGKILL to the whole group, which no handler softens; nothing if it has ended."""
+        if self.ended() is None and self._process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.join()
 
     def close(self) -> Seen:

@@ -22,7 +22,6 @@ class Misbehaving:
     """One of the catalogue's servers; its name is made for an endpoint's id."""
 
     name: str
-    protocol: str
     base_url: str
 
 
@@ -60,8 +59,7 @@ def main() -> None:
     ]  # fmt: skip
     with serving(plain[:: len(plain) // COUNT][:COUNT], {}) as hosts:
         found = [
-            {"name": f"hostile-{number}", "protocol": host.case.protocol, "base_url": f"{host.places.own}/v1"}
-            for number, host in enumerate(hosts)
+            {"name": f"hostile-{number}", "base_url": f"{host.places.own}/v1"} for number, host in enumerate(hosts)
         ]
         sys.stdout.write(json.dumps(found) + "\n")
         sys.stdout.flush()

@@ -23,7 +23,6 @@ import os
 import sys
 import time
 import tracemalloc
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -86,18 +85,17 @@ class Scales:
         took_s = time.monotonic() - self._since_s
         self._leak()
         gc.collect()
-        with suppress(AttributeError):  # another libc
+        if sys.platform == "linux":
             self._libc.malloc_trim(0)
-        with suppress(RuntimeError):
-            tasks = len(asyncio.all_tasks())
+        resident_bytes = self._process.memory_info().rss
         wal = self._database.with_name(f"{self._database.name}-wal")
         sample = Sample(
             took_s=took_s,
-            resident_kb=self._process.memory_info().rss / 1024,
-            in_use_kb=_in_use_bytes(self._libc) / 1024,
+            resident_kb=resident_bytes / 1024,
+            in_use_kb=(_in_use_bytes(self._libc) if hasattr(self._libc, "mallinfo2") else resident_bytes) / 1024,
             open_files=self._process.num_fds(),
             threads=self._process.num_threads(),
-            tasks=tasks,
+            tasks=len(asyncio.all_tasks()),
             children=len(self._process.children(recursive=True)),
             wal_kb=wal.stat().st_size / 1024 if wal.exists() else 0.0,
             database_kb=self._database.stat().st_size / 1024,

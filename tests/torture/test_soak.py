@@ -18,7 +18,7 @@ A_DAY = 76
 @pytest.mark.timeout(240)
 def test_scheduled_runs_in_one_process_leave_nothing_open(tmp_path):
     scales = Scales(tmp_path / "data" / "arena.db")
-    day = SchedulersDay(tmp_path, timedelta(hours=1, minutes=30), scales.weigh)
+    day = SchedulersDay(tmp_path, timedelta(hours=1, minutes=30), scales.weigh, past_trials=20)
     day.live()
     after = scales.samples[WARM_UP:]
     assert len(after) >= 4
