@@ -7,9 +7,11 @@ import hashlib
 import os
 import platform
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -231,12 +233,6 @@ async def look_up_run(
 
 def environment(settings: Settings) -> Environment:
     """This machine and these versions."""
-    installed = {}
-    for name in MEASURING_PACKAGES:
-        try:
-            installed[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return Environment(
         arena_version=__version__,
         python_version=platform.python_version(),
@@ -244,8 +240,18 @@ def environment(settings: Settings) -> Environment:
         cpu_count=os.cpu_count() or 1,
         hostname=socket.gethostname(),
         region=settings.region,
-        packages=installed,
+        packages=_installed(),
     )
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """The versions of what takes part in measuring; reading them takes longer than to begin a run."""
+    found = {}
+    for name in MEASURING_PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def today() -> date:

@@ -7,6 +7,7 @@ import secrets
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -82,7 +83,7 @@ def new_run_id(now: datetime) -> str:
 
 def new_owner() -> str:
     """Names this process on this machine: host, process id, and when the process began (ids are used again)."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_began_at(os.getpid())}"
+    return f"{socket.gethostname()}:{os.getpid()}:{began(os.getpid())}"
 
 
 def create_run(
@@ -255,14 +256,28 @@ def alive(owner: str | None, heartbeat_at: datetime | None, now: datetime) -> bo
         return False
     host, pid, began_at = owner.rsplit(":", 2)
     if host == socket.gethostname():
-        return _began_at(int(pid)) == int(began_at)
+        return began_at in {began(int(pid)), _began_by_the_clock(int(pid))}
     return now - heartbeat_at <= SILENT_AFTER
 
 
-def _began_at(pid: int) -> int | None:
-    """When a process began, in whole seconds since the epoch; None if there is none with this id."""
+def began(pid: int) -> str | None:
+    """When a process began; None if there is none with this id.
+
+    On Linux in clock ticks since the machine booted, and which boot that was: a wall clock that is put right meanwhile
+    would make another process of it, whose run anybody may take over, and fire again what is in flight.
+    """
     try:
-        return int(psutil.Process(pid).create_time())
+        # The second field is the program's name in brackets, which may hold anything; the 22nd is the start.
+        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text()[:8]}-{ticks}"
+    except (OSError, IndexError):
+        return _began_by_the_clock(pid)
+
+
+def _began_by_the_clock(pid: int) -> str | None:
+    """In whole seconds since the epoch: where there is no /proc, and as runs of earlier versions have it."""
+    try:
+        return str(int(psutil.Process(pid).create_time()))
     except psutil.NoSuchProcess:
         return None
 

@@ -27,6 +27,28 @@ if TYPE_CHECKING:
 SCHEDULE, SLOT, EXECUTION = (METADATA.tables[name] for name in ("schedule", "slot", "slot_execution"))
 UNFINISHED = (SlotStatus.RUNNING, SlotStatus.INTERRUPTED)
 
+# Asked at every look of a scheduler, so they are made once.
+_SEEN = sa.select(SCHEDULE.c.name, SCHEDULE.c.cron, SCHEDULE.c.timezone, SCHEDULE.c.enabled, SCHEDULE.c.settled_until)
+_SAME_SLOT = (EXECUTION.c.schedule == SLOT.c.schedule) & (EXECUTION.c.slot_at == SLOT.c.slot_at)
+_LAST_EXECUTION = sa.select(sa.func.max(EXECUTION.c.number)).where(_SAME_SLOT).correlate(SLOT).scalar_subquery()
+_UNFINISHED = (
+    sa.select(
+        SLOT.c.schedule,
+        SLOT.c.slot_at,
+        SLOT.c.failures,
+        RUN.c.id,
+        RUN.c.status,
+        RUN.c.owner,
+        RUN.c.heartbeat_at,
+        EXECUTION.c.ended_at,
+        EXECUTION.c.ended_as,
+    )
+    .join(RUN, RUN.c.id == SLOT.c.run_id)
+    .join(EXECUTION, _SAME_SLOT & (EXECUTION.c.number == _LAST_EXECUTION))
+    .where(SLOT.c.status.in_(UNFINISHED))
+    .order_by(SLOT.c.slot_at)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -104,11 +126,9 @@ def lock(connection: Connection) -> None:
     connection.execute(sa.select(SCHEDULE.c.name).order_by(SCHEDULE.c.name).with_for_update()).all()
 
 
-def seen(connection: Connection, name: str) -> Seen | None:
-    """How a schedule was last seen; None if it never was."""
-    columns = (SCHEDULE.c.cron, SCHEDULE.c.timezone, SCHEDULE.c.enabled, SCHEDULE.c.settled_until)
-    row = connection.execute(sa.select(*columns).where(SCHEDULE.c.name == name)).first()
-    return None if row is None else Seen(*row)
+def seen(connection: Connection) -> dict[str, Seen]:
+    """How each schedule was last seen, by its name."""
+    return {row[0]: Seen(*row[1:]) for row in connection.execute(_SEEN)}
 
 
 def begin_schedule(connection: Connection, schedule: Schedule, now: datetime) -> None:
@@ -209,25 +229,6 @@ def unfinished(connection: Connection, now: datetime, me: str) -> list[Unfinishe
 
     `me` asks while it executes nothing: what is still marked as its own was cut short.
     """
-    same = (EXECUTION.c.schedule == SLOT.c.schedule) & (EXECUTION.c.slot_at == SLOT.c.slot_at)
-    last = sa.select(sa.func.max(EXECUTION.c.number)).where(same).correlate(SLOT).scalar_subquery()
-    query = (
-        sa.select(
-            SLOT.c.schedule,
-            SLOT.c.slot_at,
-            SLOT.c.failures,
-            RUN.c.id,
-            RUN.c.status,
-            RUN.c.owner,
-            RUN.c.heartbeat_at,
-            EXECUTION.c.ended_at,
-            EXECUTION.c.ended_as,
-        )
-        .join(RUN, RUN.c.id == SLOT.c.run_id)
-        .join(EXECUTION, same & (EXECUTION.c.number == last))
-        .where(SLOT.c.status.in_(UNFINISHED))
-        .order_by(SLOT.c.slot_at)
-    )
     return [
         Unfinished(
             row.schedule,
@@ -242,7 +243,7 @@ def unfinished(connection: Connection, now: datetime, me: str) -> list[Unfinishe
             row.ended_at,
             row.ended_as,
         )
-        for row in connection.execute(query)
+        for row in connection.execute(_UNFINISHED)
     ]
 
 

@@ -298,7 +298,7 @@ def _refuse_unknown(connection: Any, names: Sequence[str], entries: dict[str, En
     from arena.store.schedules import seen
 
     for name in names:
-        if name not in entries and seen(connection, name) is None:
+        if name not in entries and name not in seen(connection):
             raise UnknownNameError("schedule", name, entries, "`arena schedule ls` lists them")
 
 

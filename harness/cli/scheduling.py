@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from arena.domain.run import RunStatus
     from arena.settings import Settings
     from arena.store.engine import Database
+    from harness.clock import Clock
     from harness.runner import Runner
     from harness.schedules.dispatcher import Dispatcher, Work
     from harness.schedules.events import Event
@@ -26,9 +27,14 @@ if TYPE_CHECKING:
 
 
 def service(
-    database: Database, settings: Settings, catalog: Catalog, entries: Sequence[Entry], tell: Callable[[Event], None]
+    database: Database,
+    settings: Settings,
+    catalog: Catalog,
+    entries: Sequence[Entry],
+    tell: Callable[[Event], None],
+    clock: Clock | None = None,
 ) -> Service:
-    """The scheduler of this process."""
+    """The scheduler of this process; by the machine's clocks, unless it is given others."""
     from harness.clock import SystemClock
     from harness.keys import KEYS
     from harness.schedules.dispatcher import Dispatcher
@@ -49,7 +55,7 @@ def service(
         return status
 
     dispatcher: Dispatcher = Dispatcher(database, settings, catalog, entries, KEYS, _once_waiting(tell))
-    return Service(dispatcher, fire, SystemClock(), tell)
+    return Service(dispatcher, fire, clock or SystemClock(), tell)
 
 
 def _once_waiting(tell: Callable[[Event], None]) -> Callable[[Event], None]:

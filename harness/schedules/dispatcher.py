@@ -15,7 +15,7 @@ from arena.domain.run import RunStatus
 from arena.domain.schedule import MissedBecause, SlotStatus
 from arena.errors import ArenaError
 from arena.store import runs, schedules
-from arena.store.schedules import Missed, Unfinished
+from arena.store.schedules import Missed, Seen, Unfinished
 from arena.units import format_usd, usd_from_nano
 from harness.plan import check_keys
 from harness.schedules import funds
@@ -73,7 +73,8 @@ class Dispatcher:
     def next_work(self, now: datetime) -> Work | None:
         """Decide about everything that is due by now; the run that is to be executed first, or None."""
         with self._database.read() as connection:
-            since = [(self._waiting_since(connection, entry, now), entry) for entry in self.entries]
+            unfinished, seen = _unfinished(connection, now), schedules.seen(connection)
+            since = [(_waiting_since(connection, entry, seen, unfinished, now), entry) for entry in self.entries]
         waiting = [(moment, entry) for moment, entry in since if moment is not None]
         for _, entry in sorted(waiting, key=lambda w: (w[0], w[1].schedule.name)):
             work = self._attend(entry, now)
@@ -99,20 +100,6 @@ class Dispatcher:
         self._tell(event(now, EventKind.ENDED, work.entry, work.slot_at, text, run_id))
 
     # -- deciding ------------------------------------------------------------------------------------------------------
-
-    def _waiting_since(self, connection: Connection, entry: Entry, now: datetime) -> datetime | None:
-        """Since when something waits to be decided about a schedule; None if nothing does. Reads only."""
-        name, enabled = entry.schedule.name, entry.schedule.enabled
-        cut_short = [u for u in _unfinished(connection, now) if u.schedule == name and not u.alive]
-        if cut_short:
-            return cut_short[0].slot_at
-        seen = schedules.seen(connection, name)
-        if seen is None:
-            return now if enabled else None
-        if not is_as_seen(entry, seen) or (enabled and seen.settled_until > now + CLOCK_AHEAD):
-            return now
-        due = past(connection, entry, seen.settled_until, now).due if enabled else ()
-        return due[0].due_at if due else None
 
     def _attend(self, entry: Entry, now: datetime) -> Work | None:
         """Decide about one schedule, and claim what is to run next."""
@@ -259,6 +246,23 @@ class Dispatcher:
         return True
 
 
+def _waiting_since(
+    connection: Connection, entry: Entry, known: Mapping[str, Seen], unfinished: Sequence[Unfinished], now: datetime
+) -> datetime | None:
+    """Since when something waits to be decided about a schedule; None if nothing does. Reads only."""
+    name, enabled = entry.schedule.name, entry.schedule.enabled
+    cut_short = [u for u in unfinished if u.schedule == name and not u.alive]
+    if cut_short:
+        return cut_short[0].slot_at
+    seen = known.get(name)
+    if seen is None:
+        return now if enabled else None
+    if not is_as_seen(entry, seen) or (enabled and seen.settled_until > now + CLOCK_AHEAD):
+        return now
+    due = past(connection, entry, seen.settled_until, now).due if enabled else ()
+    return due[0].due_at if due else None
+
+
 def _unfinished(connection: Connection, now: datetime) -> list[Unfinished]:
     return schedules.unfinished(connection, now, runs.new_owner())
 
@@ -270,7 +274,7 @@ def _seen(connection: Connection, entry: Entry, now: datetime, told: list[Event]
     looked for in the past, and what its old ones still owed is missed.
     """
     schedule = entry.schedule
-    seen = schedules.seen(connection, schedule.name)
+    seen = schedules.seen(connection).get(schedule.name)
     if seen is None:
         schedules.begin_schedule(connection, schedule, now)
         told.append(event(now, EventKind.SEEN, entry, None, "seen for the first time; its slots count from now"))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.arena.battles.conftest import fill
 from tests.torture import killing
-from tests.torture.place import Place, demand
+from tests.torture.killing import Told
+from tests.torture.place import LostError, Place, demand
 
 if TYPE_CHECKING:
     import random
     from contextlib import ExitStack
     from pathlib import Path
+
+    from tests.torture.killing import Whole
 
 FORMATS = ("csv", "parquet", "jsonl")
 OLD = b"what was exported yesterday\n"
@@ -25,20 +29,20 @@ class Exports:
     def __init__(self, template: Place, _stack: ExitStack) -> None:
         self._template = template
         fill(template.settings, prompts=60, repetitions=5).close()
-        self._whole_s: dict[str, float] = {}
+        self._whole: dict[str, Whole] = {}
         self._expected: dict[str, bytes] = {}
         for kind in FORMATS:
-            self._whole_s[kind] = killing.whole_s(template, _words(kind))
+            self._whole[kind] = killing.whole(template, _words(kind))
             self._expected[kind] = _content(template.directory / f"out.{kind}")
             (template.directory / f"out.{kind}").unlink()
 
-    def kill(self, rng: random.Random, directory: Path) -> str:
+    def kill(self, rng: random.Random, directory: Path) -> Told:
         place = self._template.copy(directory)
         kind, there_already = rng.choice(FORMATS), rng.random() < 0.5
         out = directory / f"out.{kind}"
         if there_already:
             out.write_bytes(OLD)
-        killed = killing.kill(place, _words(kind), rng.uniform(0, self._whole_s[kind] * 1.05))
+        killed = killing.kill(place, _words(kind), self._whole[kind].aim(rng))
         place.check()
         found = "none" if not out.exists() else "old" if out.read_bytes() == OLD else "new"
         demand(found != "none" or not there_already, "yesterday's file is gone")
@@ -47,7 +51,7 @@ class Exports:
         demand(done.returncode == 0, f"exit {done.returncode}: {done.stderr}")
         demand(_content(out) == self._expected[kind], "exporting again gives another file")
         place.drop()
-        return f"killed after {killed.after_s:.2f} s of {self._whole_s[kind]:.2f} s; {kind}: {found} file"
+        return Told(killed, f"{kind} of {self._whole[kind].lasts_s:.2f} s: {found} file", {f"{found} file": 1})
 
 
 def _words(kind: str) -> list[str]:
@@ -55,7 +59,10 @@ def _words(kind: str) -> list[str]:
 
 
 def _content(path: Path) -> bytes:
-    """The rows; of Parquet as JSON, because a file may hold the same rows in other bytes."""
+    """The rows; of Parquet as text, because a file may hold the same rows in other bytes. LostError: cannot be read."""
     if path.suffix != ".parquet":
         return path.read_bytes()
-    return str(pq.read_table(path).to_pylist()).encode()
+    try:
+        return str(pq.read_table(path).to_pylist()).encode()
+    except (pa.ArrowException, OSError) as error:
+        raise LostError(f"a parquet file is there that is not whole: {error}") from error

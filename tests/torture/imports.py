@@ -11,13 +11,14 @@ from arena.reports.exports.foreign import read_votes
 from arena.store.vote_exchange import imported
 from tests.torture import killing
 from tests.torture.exported import exported
+from tests.torture.killing import Told
 from tests.torture.place import Place, demand
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-ROWS = 1500
+ROWS = 800
 WINNERS = ("model_a", "model_b", "tie", "both_bad")
 
 
@@ -29,13 +30,13 @@ class Imports:
         template.open(create=True).close()
         _write(template.directory / "votes.csv")
         probe = template.copy(template.directory.with_name("probe"))
-        self._whole_s = killing.whole_s(probe, ["votes", "import", "votes.csv"])
+        self._whole = killing.whole(probe, ["votes", "import", "votes.csv"])
         self._expected = _rows(probe)
         probe.drop()
 
-    def kill(self, rng: random.Random, directory: Path) -> str:
+    def kill(self, rng: random.Random, directory: Path) -> Told:
         place = self._template.copy(directory)
-        killed = killing.kill(place, ["votes", "import", "votes.csv"], rng.uniform(0, self._whole_s * 1.05))
+        killed = killing.kill(place, ["votes", "import", "votes.csv"], self._whole.aim(rng))
         place.check()
         found = sum(_rows(place).values())
         demand(found in {0, ROWS}, f"{found} of {ROWS} rows are there")
@@ -47,7 +48,9 @@ class Imports:
         demand(_rows(place) == self._expected, "what was imported in the end is not what one import alone brings")
         place.check()
         place.drop()
-        return f"killed after {killed.after_s:.2f} s of {self._whole_s:.2f} s; {found} rows were there, then all {ROWS}"
+        return Told(
+            killed, f"of {self._whole.lasts_s:.2f} s; {found} rows were there, then all {ROWS}", {f"{found} rows": 1}
+        )
 
 
 def _write(path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
+import time
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from tests.postgres import new_postgres_database
@@ -18,13 +20,17 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
+    from tests.torture.killing import Told
+MOST_KILLS = 20
+"""By then a planted bug is found."""
+
 
 class Kind(Protocol):
     """Prepares a template once; kills a copy of it, and raises LostError if anything is missing."""
 
     def __init__(self, template: Place, stack: ExitStack) -> None: ...
 
-    def kill(self, rng: random.Random, directory: Path) -> str: ...
+    def kill(self, rng: random.Random, directory: Path) -> Told: ...
 
 
 KINDS: dict[str, type[Kind]] = {
@@ -37,27 +43,50 @@ KINDS: dict[str, type[Kind]] = {
 
 
 class Torture:
-    """One kind on one database."""
+    """One kind on one database; `planted` is a bug that is to be found."""
 
-    def __init__(self, kind: str, directory: Path, postgres_url: str | None, stack: ExitStack) -> None:
+    def __init__(
+        self, kind: str, directory: Path, postgres_url: str | None, stack: ExitStack, planted: str | None = None
+    ) -> None:
         self._kind, self._directory = kind, directory
         template = directory / "template"
         (template / "config").mkdir(parents=True)
         url = None if postgres_url is None else new_postgres_database(postgres_url)
-        self._victim = KINDS[kind](Place(template, url), stack)
+        self._victim = KINDS[kind](Place(template, url, planted), stack)
+        self.where: Counter[str] = Counter()
+        self.sums: Counter[str] = Counter()
 
     def kill(self, seed: int) -> str:
         """One kill; what was found. LostError if anything is missing, doubled or half there."""
         rng = random.Random(f"{self._kind}/{seed}")
-        return self._victim.kill(rng, self._directory / f"seed-{seed}")
+        told = self._victim.kill(rng, self._directory / f"seed-{seed}")
+        self.where[told.killed.where] += 1
+        self.sums.update(told.counts)
+        return f"{told.killed}; {told.text}"
 
     def survives(self, seed: int) -> bool:
         """As `kill`, told on stdout."""
+        begun_s = time.monotonic()
         try:
-            told = self.kill(seed)
+            told, survived = self.kill(seed), True
         except LostError as error:
-            sys.stdout.write(f"{self._kind} seed {seed}: LOST: {error}\n")
-            return False
-        sys.stdout.write(f"{self._kind} seed {seed}: {told}\n")
+            told, survived = f"LOST: {error}", False
+        sys.stdout.write(f"{self._kind} seed {seed}: {told} ({time.monotonic() - begun_s:.1f} s)\n")
         sys.stdout.flush()
-        return True
+        return survived
+
+    def summary(self) -> str:
+        """Where the kills fell, and what was found, added up."""
+        fell, found = ([f"{n} {name}" for name, n in each.most_common()] for each in (self.where, self.sums))
+        return f"{self._kind}: {self.where.total()} kills: {', '.join(fell)}\n    {', '.join(found)}"
+
+
+def found(planted: str, directory: Path, postgres_url: str | None, stack: ExitStack) -> str | None:
+    """By which kill a planted bug is found, and as what; None if by none."""
+    torture = Torture(planted.partition(",")[0], directory, postgres_url, stack, planted)
+    for seed in range(MOST_KILLS):
+        try:
+            torture.kill(seed)
+        except LostError as error:
+            return f"by kill {seed + 1}: {error}"
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from arena.store import migrate
 from arena.store.engine import connect
 from tests.arena.battles.conftest import fill
 from tests.torture import killing
+from tests.torture.killing import Told
 from tests.torture.place import Place, demand
 
 if TYPE_CHECKING:
@@ -21,37 +23,53 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
+    from tests.torture.killing import Whole
+
 Schema = dict[str, Any]
 Content = dict[str, str]
+EMPTY = "empty"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A database at a revision, how an upgrade of it goes, and what is there before and after."""
+
+    place: Place
+    old: tuple[Schema, Content]
+    whole: Whole
+    new: tuple[Schema, Content]
 
 
 class Migrations:
     """Kills `arena db upgrade` of a database at each earlier revision, the empty one included."""
 
     def __init__(self, template: Place, _stack: ExitStack) -> None:
-        full = template.copy(template.directory.with_name("full"))
-        fill(full.settings, prompts=40, repetitions=3).close()
-        self._old: dict[str, Place] = {"empty": template}
+        self._template = template
+        self._full = replace(template.copy(template.directory.with_name("full")), planted=None)
+        fill(self._full.settings, prompts=40, repetitions=3).close()
         template.settings.require_writable()
-        for revision in _revisions()[:-1]:
-            place = self._old[revision] = template.copy(template.directory.with_name(f"at-{revision}"))
-            _older(place, full, revision)
-        self._state = {revision: _state(place) for revision, place in self._old.items()}
-        self._whole_s: dict[str, float] = {}
-        self._new: dict[str, tuple[Schema, Content]] = {}
-        for revision, place in self._old.items():
-            probe = place.copy(template.directory.with_name("probe"))
-            self._whole_s[revision] = killing.whole_s(probe, ["db", "upgrade"])
-            self._new[revision] = _state(probe)
-            probe.drop()
-        full.drop()
+        self._known: dict[str, Known] = {}
 
-    def kill(self, rng: random.Random, directory: Path) -> str:
-        revision = rng.choice(sorted(self._old))
-        place = self._old[revision].copy(directory)
-        killed = killing.kill(place, ["db", "upgrade"], rng.uniform(0, self._whole_s[revision] * 1.05))
+    def _from(self, revision: str) -> Known:
+        """The database at a revision, made when it is first asked for."""
+        if revision not in self._known:
+            place = self._template
+            if revision != EMPTY:
+                place = place.copy(place.directory.with_name(f"at-{revision}"))
+                _older(place, self._full, revision)
+            probe = place.copy(place.directory.with_name("probe"))
+            whole = killing.whole(probe, ["db", "upgrade"])
+            self._known[revision] = Known(place, _state(place), whole, _state(probe))
+            probe.drop()
+        return self._known[revision]
+
+    def kill(self, rng: random.Random, directory: Path) -> Told:
+        revision = rng.choice([EMPTY, *_revisions()[:-1]])
+        known = self._from(revision)
+        place = known.place.copy(directory)
+        killed = killing.kill(place, ["db", "upgrade"], known.whole.aim(rng))
         found = _state(place)
-        old, new = self._state[revision], self._new[revision]
+        old, new = known.old, known.new
         where = "old" if found[0] == old[0] else "new" if found[0] == new[0] else "neither"
         demand(where != "neither", f"the schema is neither that of {revision} nor the newest")
         demand(found[1] == (old if where == "old" else new)[1], "rows have changed")
@@ -62,9 +80,8 @@ class Migrations:
         demand(_state(place) == new, "upgrading again does not end where one upgrade alone ends")
         place.check()
         place.drop()
-        return (
-            f"from {revision}, killed after {killed.after_s:.2f} s of {self._whole_s[revision]:.2f} s; schema: {where}"
-        )
+        lasted = f"from {revision}, of {known.whole.lasts_s:.2f} s"
+        return Told(killed, f"{lasted}; schema: {where}", {f"{where} schema": 1})
 
 
 def _revisions() -> list[str]:

@@ -6,7 +6,8 @@ import os
 import secrets
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -15,11 +16,20 @@ from arena.errors import StoreError
 from arena.settings import Settings
 from arena.store.check import check
 from arena.store.engine import open_database
+from tests.torture.planted import VARIABLE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from arena.store.engine import Database
+
+
+def quickest_directory() -> Path | None:
+    """Where there is memory instead of a disk; None: where temporary files are anyway.
+
+    A killed process leaves what it has written to the system, which writes it to the disk; so what a kill shows is the
+    same in either place, and only waiting for the disk is saved. What a power cut takes is not shown here.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - the caller makes a directory of its own there
+    return memory if os.access(memory, os.W_OK) else None
 
 
 class LostError(AssertionError):
@@ -38,6 +48,8 @@ class Place:
 
     directory: Path
     url: str | None = None
+    planted: str | None = None
+    """A bug that its victims have, by its name in `planted.py`."""
 
     @property
     def settings(self) -> Settings:
@@ -48,7 +60,8 @@ class Place:
         named = {"ARENA_DATA_DIR": str(self.directory / "data"), "ARENA_CONFIG_DIR": str(self.directory / "config")}
         url = {} if self.url is None else {"ARENA_DATABASE_URL": self.url}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("ARENA_")}
-        return {**inherited, **named, **url}
+        planted = {} if self.planted is None else {VARIABLE: self.planted}
+        return {**inherited, **named, **url, **planted}
 
     @property
     def exists(self) -> bool:
@@ -72,11 +85,11 @@ class Place:
         """The same once more, under another path and, on PostgreSQL, another name."""
         shutil.copytree(self.directory, directory)
         if self.url is None:
-            return Place(directory)
+            return replace(self, directory=directory)
         url = sa.make_url(self.url)
         name = f"arena_{secrets.token_hex(6)}"
         _admin(self.url, f"CREATE DATABASE {name} TEMPLATE {url.database}")
-        return Place(directory, url.set(database=name).render_as_string(hide_password=False))
+        return replace(self, directory=directory, url=url.set(database=name).render_as_string(hide_password=False))
 
     def drop(self) -> None:
         """Remove it."""

@@ -15,6 +15,7 @@ from arena.store.blobs import BlobStore
 from arena.store.runs import ATTEMPT, PROMPT, RUN, TRIAL
 from harness.sim.contender import SimContender
 from tests.torture import killing
+from tests.torture.killing import Aim, Told
 from tests.torture.ledger import simulated
 from tests.torture.place import Place, demand
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
+    from tests.torture.killing import Killed
     from tests.torture.ledger import Marker
 
 SETTLED_S = 1.0
@@ -30,16 +32,19 @@ SETTLED_S = 1.0
 CONTENDERS = {"inline": "openai", "pods": "cog"}
 PLAN = """name = "torture"
 endpoints = ["t/inline", "t/pods"]
-repetitions = 6
+repetitions = 8
 [prompts]
 sets = ["core"]
 limit = 5
 [request]
 size = "64x64"
 [load]
-in_flight = 4
+in_flight = 2
 """
-TRIALS = 60
+TRIALS = 80
+FIRE, RESUME = ["run", "torture", "--yes"], ["run", "--resume", "last", "--yes"]
+AGAIN = 0.25
+"""Of so many the resumption is killed, too."""
 
 
 def contenders(**changes: object) -> list[SimContender]:
@@ -60,31 +65,52 @@ class Runs:
         configure(template.directory / "config", url)
         template.open(create=True).close()
         probe = template.copy(template.directory.with_name("probe"))
-        self._whole_s = killing.whole_s(probe, ["run", "torture", "--yes"])
+        self._whole = killing.whole(probe, FIRE)
         calls = self._ledger.calls
         self._firing_s = calls[-1].came_s - calls[0].came_s
         probe.drop()
 
-    def kill(self, rng: random.Random, directory: Path) -> str:
+    def kill(self, rng: random.Random, directory: Path) -> Told:
         place = self._template.copy(directory)
         self._ledger.calls.clear()
-        firing = rng.random() < 0.5  # else at any moment of its life, before and after the calls, too
-        lasts_s, since = (self._firing_s, self._has_fired) if firing else (self._whole_s, lambda: True)
-        killed = killing.kill(place, ["run", "torture", "--yes"], rng.uniform(0, lasts_s * 1.05), since)
+        killed = self._killed(rng, place)
+        before, in_flight, settled = self._after_a_kill(place, killed, set())
+        text = f"of {self._whole.lasts_s:.2f} s"
+        if rng.random() < AGAIN and _runs(place):
+            again = killing.kill(place, RESUME, self._whole.aim(rng))
+            text += f", resumed and {again}"
+            before, _, settled = self._after_a_kill(place, again, in_flight)
+        self._resume(place)
+        place.check()
+        counts = {**self._account(place, before), "answered over a second before, all stored": settled}
+        place.drop()
+        return Told(killed, "; ".join([text, *(f"{count} {name}" for name, count in counts.items())]), counts)
+
+    def _killed(self, rng: random.Random, place: Place) -> Killed:
+        """A third of the kills into the firing; the others at any moment of its life, or at any of its steps."""
+        if rng.random() < 1 / 3:
+            return killing.kill(place, FIRE, Aim(after_s=rng.uniform(0, self._firing_s * 1.05)), self._has_fired)
+        return killing.kill(place, FIRE, self._whole.aim(rng))
+
+    def _after_a_kill(self, place: Place, killed: Killed, cut_off: set[Marker]) -> tuple[set[Marker], set[Marker], int]:
+        """Which outcomes are stored, which calls were cut off, and how many were answered long enough before.
+
+        `cut_off` were so by an earlier kill: their answers came to nobody. LostError if anything else is missing.
+        """
         self._wait_for_the_simulator()
         seen = {call.marker: call for call in self._ledger.calls}
+        if not place.exists:
+            demand(not seen, "calls left before there was a database")
+            return set(), set(), 0
         place.check()
         stored = _attempts(place)
         demand(set(seen) <= set(stored), f"{len(set(seen) - set(stored))} calls left without a stored intent")
         ended = {m for m, status in stored.items() if status in {AttemptStatus.SUCCEEDED, AttemptStatus.FAILED}}
         demand(ended <= set(seen), "an outcome is stored of a call that the provider has not seen")
         settled = {m for m, c in seen.items() if c.answered_s is not None and c.answered_s < killed.at_s - SETTLED_S}
-        demand(settled <= ended, f"{len(settled - ended)} of {len(settled)} calls answered over a second ago are lost")
-        self._resume(place)
-        place.check()
-        told = self._account(place, ended)
-        place.drop()
-        return f"killed after {killed.after_s:.2f} s of {lasts_s:.2f} s{' of firing' if firing else ''}; {told}"
+        lost = settled - ended - cut_off
+        demand(not lost, f"{len(lost)} of {len(settled)} calls answered over a second ago are lost")
+        return ended, set(seen) - ended, len(settled - cut_off)
 
     def _has_fired(self) -> bool:
         return bool(self._ledger.calls)
@@ -97,12 +123,11 @@ class Runs:
             time.sleep(0.15)
 
     def _resume(self, place: Place) -> None:
-        words = ["run", "--resume", "last", "--yes"] if _runs(place) else ["run", "torture", "--yes"]
-        done = killing.run(place, *words)
+        done = killing.run(place, *(RESUME if _runs(place) else FIRE))
         nothing_left = done.returncode == 2 and "nothing left to fire" in done.stderr
         demand(done.returncode == 0 or nothing_left, f"exit {done.returncode}: {done.stderr}")
 
-    def _account(self, place: Place, before: set[Marker]) -> str:
+    def _account(self, place: Place, before: set[Marker]) -> dict[str, int]:
         stored, calls = _attempts(place), Counter(call.marker for call in self._ledger.calls)
         twice = [marker for marker, count in calls.items() if count > 1]
         demand(not twice, f"{len(twice)} paid calls were made twice")
@@ -117,10 +142,12 @@ class Runs:
         (status,) = _runs(place)
         demand(status != RunStatus.RUNNING, "the run is still marked as running")
         _images_are_what_their_names_say(place)
-        return (
-            f"{len(calls)} calls seen = {outcomes} outcomes + {len(unknown) - never_left} unknown; "
-            f"{never_left} intents whose call never left"
-        )
+        return {
+            "calls seen": len(calls),
+            "outcomes": outcomes,
+            "unknown": len(unknown) - never_left,
+            "intents whose call never left": never_left,
+        }
 
 
 def configure(directory: Path, url: str) -> None:

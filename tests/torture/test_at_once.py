@@ -14,7 +14,7 @@ from tests.arena.battles.conftest import fill
 from tests.torture import killing
 from tests.torture.ledger import simulated
 from tests.torture.place import Place
-from tests.torture.runs import TRIALS, configure, contenders
+from tests.torture.runs import FIRE, TRIALS, configure, contenders
 from tests.torture.votes import read
 
 VOTES_EACH = 30
@@ -28,19 +28,18 @@ def test_nothing_is_lost_and_nobody_waits_past_the_timeout(tmp_path):
     notes = tmp_path / "notes"
     with simulated(contenders()) as (url, ledger):
         configure(tmp_path / "config", url)
-        runs = [killing.begin(place, ["run", "torture", "--yes"]) for _ in range(2)]
-        voters = killing.begin(place, ["vote", str(notes), str(VOTES_EACH)])
+        processes = [killing.Victim(place, words) for words in (FIRE, FIRE, ["vote", str(notes), str(VOTES_EACH)])]
         exported = 0
-        while any(process.poll() is None for process in (*runs, voters)):
+        while any(process.ended() is None for process in processes):
             done = killing.run(place, "export", "--out", "all.csv", "--force")
             assert done.returncode == 0, done.stderr
             rows = pd.read_csv(tmp_path / "all.csv")
             assert rows["trial"].notna().all()
             assert len(rows) >= exported  # what an export has shown, a later one shows, too
             exported = len(rows)
-        for process in (*runs, voters):
-            process.communicate(timeout=60)
-            assert process.returncode == 0, (tmp_path / "stderr").read_text()
+        for process in processes:
+            assert process.ended() == 0, (tmp_path / "stderr").read_text()
+            process.close()
     place.check()
 
     said = read(notes)

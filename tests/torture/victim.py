@@ -1,6 +1,7 @@
-"""What is killed: the real `arena` command, or a voter, in a process that says when it begins.
+"""What is killed: the real `arena` command, or a voter, in a process of its own that says when it begins.
 
-The imports come first, so that the instant of the kill falls into the work and not into the start of Python.
+It is forked from a server that has imported everything, so that the instant of the kill falls into the work and not
+into the start of Python; from there on it is a process like any other.
 """
 
 from __future__ import annotations
@@ -12,22 +13,44 @@ import threading
 import time
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.torture.planted import PLANTED, VARIABLE
+from tests.torture.steps import count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 HEAVY = (
-    "arena.battles.ballots", "arena.reports.export", "arena.store.digests", "arena.store.vote_exchange", "harness.cli",
-    "harness.session",
+    "PIL.Image", "alembic.command", "arena.battles.ballots", "arena.reports.export", "arena.reports.exports.importing",
+    "arena.store.digests", "arena.store.vote_exchange", "harness.cli", "harness.session", "pandas", "pyarrow.parquet",
+    "tests.torture.victim",
 )  # fmt: skip
 VOTERS = 2
 
 
-def main() -> None:
-    for name in HEAVY:  # not above: the decoding processes import this file, too
-        import_module(name)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    if sys.argv[1] == "vote":
-        _vote(Path(sys.argv[2]), int(sys.argv[3]))
+def live(
+    words: Sequence[str], directory: Path, environ: Mapping[str, str], steps: Path, last: tuple[str, int] | None
+) -> None:
+    """Lead a group of its own, and do what the words say; with `last`, no further than that step."""
+    if "harness.cli" not in sys.modules:
+        raise RuntimeError("the server has not imported what victims need")
+    os.setsid()
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environ)
+    for descriptor, name, how in ((0, os.devnull, os.O_RDONLY), (1, "stdout", None), (2, "stderr", None)):
+        opened = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND if how is None else how)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    if VARIABLE in environ:
+        PLANTED[environ[VARIABLE]]()
+    begins = count(steps, last)
+    begins()
+    if words[0] == "vote":
+        _vote(Path(words[1]), int(words[2]))
     else:
+        sys.argv = ["arena", *words]
         import_module("harness.cli").main()
 
 
@@ -72,7 +95,3 @@ def _vote(said: Path, most: int) -> None:
         one.start()
     for one in people:
         one.join()
-
-
-if __name__ == "__main__":
-    main()

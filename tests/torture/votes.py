@@ -16,6 +16,7 @@ from arena.store.battles import BATTLE, VOTE
 from tests.arena.battles.conftest import fill
 from tests.torture import killing
 from tests.torture.exported import exported
+from tests.torture.killing import Told
 from tests.torture.place import Place, demand
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-LONGEST_S = 2.0
-MOST = "100000"
+MOST = "60"
+"""So many votes each would cast who is not killed."""
 
 
 @dataclass
@@ -41,11 +42,14 @@ class Votes:
     def __init__(self, template: Place, _stack: ExitStack) -> None:
         fill(template.settings, prompts=20).close()
         self._template = template
+        probe = template.copy(template.directory.with_name("probe"))
+        self._whole = killing.whole(probe, ["vote", "notes", MOST])
+        probe.drop()
 
-    def kill(self, rng: random.Random, directory: Path) -> str:
+    def kill(self, rng: random.Random, directory: Path) -> Told:
         place = self._template.copy(directory)
         notes = directory / "notes"
-        killed = killing.kill(place, ["vote", str(notes), MOST], rng.uniform(0, LONGEST_S))
+        killed = killing.kill(place, ["vote", str(notes), MOST], self._whole.aim(rng))
         place.check()
         said = read(notes)
         before = _votes(place)
@@ -57,10 +61,9 @@ class Votes:
         expected = {token: [verdict] for token, (_, verdict) in said.cast.items()}
         demand(dict(after) == expected, "after casting again, votes are missing or doubled")
         place.drop()
-        return (
-            f"killed after {killed.after_s:.2f} s; {len(said.stored)} votes acknowledged, all there once; "
-            f"{len(said.cast) - len(said.stored)} were on their way, {again} of them had not been counted"
-        )
+        on_their_way = len(said.cast) - len(said.stored)
+        counts = {"votes acknowledged": len(said.stored), "on their way": on_their_way, "of them not counted": again}
+        return Told(killed, "; ".join(f"{count} {name}" for name, count in counts.items()), counts)
 
     def _cast_again(self, place: Place, said: Said) -> int:
         """As a page does whose answer never came; how many counted only now."""

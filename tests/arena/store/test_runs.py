@@ -3,8 +3,10 @@
 import io
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -180,6 +182,18 @@ def test_a_process_that_is_there_holds_its_run_even_when_it_is_silent(any_databa
         connection.execute(runs.RUN.update().values(heartbeat_at=datetime.now(UTC) - timedelta(hours=1)))
     with pytest.raises(RunBusyError), any_database.write() as connection:
         runs.claim_run(connection, run.id, "me:2:3")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the kernel's own clock is read from /proc")
+def test_a_wall_clock_that_is_put_right_takes_no_run_from_its_process(monkeypatch):
+    me, now = runs.new_owner(), datetime.now(UTC)
+    by_the_clock = f"{me.rpartition(':')[0]}:{int(psutil.Process().create_time())}"
+    assert runs.alive(by_the_clock, now, now), "as earlier versions wrote it"
+    booted_at = psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted_at + 3600)
+    assert not runs.alive(by_the_clock, now, now), "this is what a step of the clock did"
+    assert runs.alive(me, now, now)
+    assert runs.new_owner() == me
 
 
 def test_a_process_id_that_is_used_again_does_not_hold_a_dead_run(any_database):

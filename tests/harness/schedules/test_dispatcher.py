@@ -274,7 +274,7 @@ def test_one_scheduled_run_at_a_time_on_a_machine(tmp_path, database, settings):
     """Two processes of one machine, this one and another that is alive."""
     world = World(database, settings, write_config(tmp_path / "c", {"a": HOURLY, "b": HOURLY}), START)
     host, _, _ = runs.new_owner().rsplit(":", 2)
-    parent = f"{host}:{os.getppid()}:{runs._began_at(os.getppid())}"
+    parent = f"{host}:{os.getppid()}:{runs.began(os.getppid())}"
     world.dispatcher().next_work(START)
     first = world.dispatcher().next_work(utc("2026-03-02T01:00"))
     with database.write() as connection:

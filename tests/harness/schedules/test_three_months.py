@@ -41,8 +41,10 @@ NAP_S = 3 * 3600.0
     ids=["spring", "autumn"],
 )
 async def test_three_months(tmp_path, database, settings, machines, monkeypatch, begin, seed):
-    monkeypatch.setattr(funds, "prepare", cache(prepare))  # the plan is the same all the time, and reading it is slow
     start, end = utc(begin), utc(begin) + timedelta(days=92)
+    # Plan and prices are the same all the time, and reading them is slow.
+    once = cache(lambda plan, where, catalog: prepare(plan, where, catalog, today=start.date()))
+    monkeypatch.setattr(funds, "prepare", lambda plan, where, catalog, *, today: once(plan, where, catalog))
     world = World(database, settings, write_config(tmp_path / "c", SCHEDULES, prompts=3), start, seed)
     world.seconds_per_call, world.trouble = 700.0, 0.01
     async with anyio.create_task_group() as tasks:
