@@ -56,6 +56,8 @@ def publish(database: Database, scope: Scope, directory: Path, *, force: bool) -
     licence = directory / "LICENCE"
     if not licence.exists():  # what the operator wrote there stays
         made.append(_text(licence, LICENCE))
+    for stale in set(PUBLISHED) - set(names):  # of an earlier publication, with another salt
+        (directory / f"{stale}.parquet").unlink(missing_ok=True)
     sums = "".join(f"{_sha256(path)}  {path.name}\n" for path in sorted({*made, licence}))
     return [*made, _text(directory / "SHA256SUMS", sums)]
 

@@ -1,6 +1,7 @@
 """A publication: what it says is counted, and nobody who voted can be found through it."""
 
 import hashlib
+from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
@@ -73,3 +74,12 @@ def test_a_publication_can_be_read_back(full, empty, tmp_path):
     assert [(r.entrant, r.elo, r.low, r.high) for r in wanted[0]] == [
         (r.entrant, r.elo, r.low, r.high) for r in found[0]
     ]
+
+
+def test_nothing_of_an_earlier_publication_is_left(full, tmp_path):
+    publish(full, Scope(), tmp_path / "pub", force=False)
+    assert (tmp_path / "pub" / "ratings.parquet").exists()
+    publish(full, Scope(begin=datetime(2026, 3, 1, tzinfo=UTC)), tmp_path / "pub", force=True)
+    sums = {line.split("  ")[1] for line in (tmp_path / "pub" / "SHA256SUMS").read_text().splitlines()}
+    assert "ratings.parquet" not in sums
+    assert {p.name for p in (tmp_path / "pub").iterdir()} == {*sums, "SHA256SUMS"}
