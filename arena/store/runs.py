@@ -268,7 +268,7 @@ def began(pid: int) -> str | None:
     """
     try:
         # The second field is the program's name in brackets, which may hold anything; the 22nd is the start.
-        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        ticks = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19].decode()
         return f"{Path('/proc/sys/kernel/random/boot_id').read_text()[:8]}-{ticks}"
     except (OSError, IndexError):
         return _began_by_the_clock(pid)

@@ -1,7 +1,7 @@
 """A day of scheduled runs in one process, with faults throughout: memory, files, threads and tasks stay flat.
 
     python -m tests.torture.soak                   24 hours, a run every quarter of an hour, without the waiting
-    python -m tests.torture.soak --hours 3
+    python -m tests.torture.soak --hours 12        fewer; the first twenty do not count
     python -m tests.torture.soak --leak memory     a planted leak, which must be found; or --leak file
     python -m tests.torture.soak --trace           says what the memory was taken for, and is slower
 
