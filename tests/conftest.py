@@ -1,6 +1,7 @@
 """Shared fixtures: every test has its own data directory, and no test sees the developer's keys or settings."""
 
 import os
+import sys
 import warnings
 
 # Two tests run at a time, and what they start inherits this: threads of torch that wait for a processor spin.
@@ -30,6 +31,8 @@ def _own_environment(monkeypatch, tmp_path):
             monkeypatch.delenv(name)
     monkeypatch.setenv("ARENA_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    # Streamlit's AppTest leaves its page behind as the main module, which every process that is started then imports.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

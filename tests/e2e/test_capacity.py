@@ -37,6 +37,8 @@ def test_the_capacity_of_a_known_queue_is_found_and_can_be_shown_again(arena, tw
     found = json.loads(said.out)
     assert found["simulated"] is True
     assert found["objective"] == "p90<800ms,success>0.8"
+    if "this machine" in (found["limited_by"] or ""):
+        pytest.skip("this machine was too busy to send on time, and says so")
     # No more than the workers can do, and what a backlog of 800 ms hides in a step of four seconds.
     assert found["holds_per_s"] <= 1.4 * WORKERS * 1000 / SERVICE_MS
     assert found["fails_per_s"] > found["holds_per_s"]

@@ -8,6 +8,7 @@ README and whatever is sent a signal start cold.
 from __future__ import annotations
 
 import atexit
+import gc
 import multiprocessing
 import os
 import sys
@@ -55,9 +56,17 @@ def _command(arguments: tuple[str, ...], directory: Path, env: dict[str, str], o
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
     sys.argv = ["arena", *arguments]
-    try:
-        from harness.cli import main
+    code = _code()
+    gc.collect()  # an interpreter that ends lets go of what is left, as connections to a database are
+    atexit._run_exitfuncs()  # and runs these; a forked process leaves both out
+    sys.exit(code)
 
+
+def _code() -> int | str | None:
+    from harness.cli import main
+
+    try:
         main()
-    finally:
-        atexit._run_exitfuncs()  # a forked process leaves them out
+    except SystemExit as ended:
+        return ended.code
+    return 0
