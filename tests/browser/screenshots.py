@@ -113,6 +113,7 @@ def main() -> None:
         ("results-dark", "", "Results", "dark", "Time to image"),
         ("providers", "providers", "Providers", "light", None),
         ("providers-over-time", "providers?view=Distribution", "Providers", "dark", None),
+        ("watch", "watch", "Watch", "light", None),
         ("runs", "runs", "Runs", "light", None),
         ("run", "run", "Run", "light", None),
         ("compare", "compare", "Compare", "light", None),
