@@ -24,7 +24,7 @@ from arena.domain.outcome import AttemptStatus
 from arena.domain.run import Environment, Run, RunStatus
 from arena.errors import ArenaError, ConfigError
 from arena.reports.stopping import stopping
-from arena.store import digests, runs
+from arena.store import digests, owners, runs
 from arena.store.blobs import BlobStore
 from arena.store.pruning import calls_pruned_at
 from arena.store.recorder import Recorder
@@ -84,7 +84,7 @@ def begin(
         environment=environment(settings),
         simulated=any(t.endpoint.simulated for t in prepared.targets.values()),
     )
-    owner = runs.new_owner()
+    owner = owners.new_owner()
     endpoints = [(t.endpoint, t.card) for t in prepared.targets.values()]
     stored = runs.create_run(
         connection, run, endpoints, prepared.trials, prepared.prompts, owner, sizes=prepared.sizes(), now=now
@@ -117,7 +117,7 @@ def take_over(
             f"run {run.id} cannot be resumed: its call records were pruned on {pruned:%Y-%m-%d}, and what it has spent "
             "cannot be told without them; begin a new run"
         )
-    owner = runs.new_owner()
+    owner = owners.new_owner()
     left = runs.untried(connection, run.id)
     unknown = runs.claim_run(connection, run.id, owner, now)
     every = runs.stored_trials(connection, run.id)

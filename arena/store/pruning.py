@@ -20,7 +20,8 @@ from arena.domain.run import RunStatus
 from arena.errors import RunBusyError, StoreError
 from arena.store import digests
 from arena.store.battles import RENDITION
-from arena.store.runs import ARTIFACT, ATTEMPT, CALL, DIGEST, GLIMPSE, IMAGE, RUN, TRIAL, alive
+from arena.store.owners import alive
+from arena.store.runs import ARTIFACT, ATTEMPT, CALL, DIGEST, GLIMPSE, IMAGE, RUN, TRIAL
 from arena.store.schema import METADATA
 
 if TYPE_CHECKING:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -18,11 +14,12 @@ from arena.domain.endpoint import Endpoint
 from arena.domain.outcome import AttemptStatus, CallPurpose
 from arena.domain.plan import Phase, Trial
 from arena.domain.purpose import COUNTING, RunPurpose
-from arena.domain.run import SILENT_AFTER, Run, RunStatus
+from arena.domain.run import Run, RunStatus
 from arena.errors import ConfigError, RunBusyError, UnknownNameError
 from arena.pricing import PriceCard
 from arena.store import mapping
 from arena.store.exchange_tables import CurrentEpoch
+from arena.store.owners import alive
 from arena.store.schema import METADATA
 
 if TYPE_CHECKING:
@@ -79,11 +76,6 @@ def new_run_id(now: datetime) -> str:
     """Sortable by time, short enough to type: `20261121-093000-k3fq`."""
     alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
     return f"{now:%Y%m%d-%H%M%S}-{''.join(secrets.choice(alphabet) for _ in range(4))}"
-
-
-def new_owner() -> str:
-    """Names this process on this machine: host, process id, and when the process began (ids are used again)."""
-    return f"{socket.gethostname()}:{os.getpid()}:{began(os.getpid())}"
 
 
 def create_run(
@@ -248,38 +240,6 @@ def run_of(attempt_id: int) -> sa.ScalarSelect[str]:
     """The run that an attempt belongs to, as part of a statement."""
     query = sa.select(TRIAL.c.run_id).join(ATTEMPT, ATTEMPT.c.trial_id == TRIAL.c.id)
     return query.where(ATTEMPT.c.id == attempt_id).scalar_subquery()
-
-
-def alive(owner: str | None, heartbeat_at: datetime | None, now: datetime) -> bool:
-    """A process on this machine is alive while it exists, even suspended; one elsewhere while it can be heard of."""
-    if owner is None or heartbeat_at is None:
-        return False
-    host, pid, began_at = owner.rsplit(":", 2)
-    if host == socket.gethostname():
-        return began_at in {began(int(pid)), _began_by_the_clock(int(pid))}
-    return now - heartbeat_at <= SILENT_AFTER
-
-
-def began(pid: int) -> str | None:
-    """When a process began; None if there is none with this id.
-
-    On Linux in clock ticks since the machine booted, and which boot that was: a wall clock that is put right meanwhile
-    would make another process of it, whose run anybody may take over, and fire again what is in flight.
-    """
-    try:
-        # The second field is the program's name in brackets, which may hold anything; the 22nd is the start.
-        ticks = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19].decode()
-        return f"{Path('/proc/sys/kernel/random/boot_id').read_text()[:8]}-{ticks}"
-    except (OSError, IndexError):
-        return _began_by_the_clock(pid)
-
-
-def _began_by_the_clock(pid: int) -> str | None:
-    """In whole seconds since the epoch: where there is no /proc, and as runs of earlier versions have it."""
-    try:
-        return str(int(psutil.Process(pid).create_time()))
-    except psutil.NoSuchProcess:
-        return None
 
 
 def _intents_become_unknown(connection: Connection, run_id: str) -> int:

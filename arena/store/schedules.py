@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from arena.domain.run import RunStatus
 from arena.domain.schedule import MissedBecause, SlotStatus
-from arena.store.runs import RUN, alive, insert_ignore
+from arena.store.owners import alive
+from arena.store.runs import RUN, insert_ignore
 from arena.store.schema import METADATA
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from arena.domain.run import RunStatus
 from arena.domain.schedule import MissedBecause, SlotStatus
 from arena.errors import ArenaError
-from arena.store import runs, schedules
+from arena.store import owners, runs, schedules
 from arena.store.schedules import Missed, Seen, Unfinished
 from arena.units import format_usd, usd_from_nano
 from harness.plan import check_keys
@@ -264,7 +264,7 @@ def _waiting_since(
 
 
 def _unfinished(connection: Connection, now: datetime) -> list[Unfinished]:
-    return schedules.unfinished(connection, now, runs.new_owner())
+    return schedules.unfinished(connection, now, owners.new_owner())
 
 
 def _seen(connection: Connection, entry: Entry, now: datetime, told: list[Event]) -> datetime:

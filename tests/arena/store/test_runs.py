@@ -15,7 +15,7 @@ from arena.domain.outcome import CallPurpose, CallRecord, Cost, CostSource
 from arena.domain.run import RunStatus
 from arena.errors import ConfigError, RunBusyError, UnknownNameError
 from arena.pricing import PriceCard
-from arena.store import attempts, queries, runs
+from arena.store import attempts, owners, queries, runs
 from arena.store.recorder import Recorder
 from tests.factories import failed, make_artifact, make_endpoint, make_prompt, make_run, make_trial, succeeded
 
@@ -170,14 +170,14 @@ def test_a_run_without_signs_of_life_is_silent(any_database):
 
 
 def test_a_run_whose_process_is_gone_can_be_taken_at_once(any_database):
-    host = runs.new_owner().rsplit(":", 2)[0]
+    host = owners.new_owner().rsplit(":", 2)[0]
     run, _ = create(any_database, owner=f"{host}:999999:1700000000")
     with any_database.write() as connection:
         assert runs.claim_run(connection, run.id, "me:2:y") == 0
 
 
 def test_a_process_that_is_there_holds_its_run_even_when_it_is_silent(any_database):
-    run, _ = create(any_database, owner=runs.new_owner())
+    run, _ = create(any_database, owner=owners.new_owner())
     with any_database.write() as connection:
         connection.execute(runs.RUN.update().values(heartbeat_at=datetime.now(UTC) - timedelta(hours=1)))
     with pytest.raises(RunBusyError), any_database.write() as connection:
@@ -186,18 +186,18 @@ def test_a_process_that_is_there_holds_its_run_even_when_it_is_silent(any_databa
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the kernel's own clock is read from /proc")
 def test_a_wall_clock_that_is_put_right_takes_no_run_from_its_process(monkeypatch):
-    me, now = runs.new_owner(), datetime.now(UTC)
+    me, now = owners.new_owner(), datetime.now(UTC)
     by_the_clock = f"{me.rpartition(':')[0]}:{int(psutil.Process().create_time())}"
-    assert runs.alive(by_the_clock, now, now), "as earlier versions wrote it"
+    assert owners.alive(by_the_clock, now, now), "as earlier versions wrote it"
     booted_at = psutil.boot_time()
     monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted_at + 3600)
-    assert not runs.alive(by_the_clock, now, now), "this is what a step of the clock did"
-    assert runs.alive(me, now, now)
-    assert runs.new_owner() == me
+    assert not owners.alive(by_the_clock, now, now), "this is what a step of the clock did"
+    assert owners.alive(me, now, now)
+    assert owners.new_owner() == me
 
 
 def test_a_process_id_that_is_used_again_does_not_hold_a_dead_run(any_database):
-    host, pid, _ = runs.new_owner().rsplit(":", 2)
+    host, pid, _ = owners.new_owner().rsplit(":", 2)
     run, _ = create(any_database, owner=f"{host}:{pid}:1700000000")
     with any_database.write() as connection:
         assert runs.claim_run(connection, run.id, "me:2:3") == 0

@@ -4,7 +4,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from arena.settings import Settings
-from arena.store import runs
+from arena.store import owners
 from tests.harness.schedules.world import OWNER
 from tests.torture.place import quickest_directory
 
@@ -12,7 +12,7 @@ from tests.torture.place import quickest_directory
 @pytest.fixture
 def machines(monkeypatch):
     """Each task is a process of its own, on a machine of its own."""
-    monkeypatch.setattr(runs, "new_owner", OWNER.get)
+    monkeypatch.setattr(owners, "new_owner", OWNER.get)
 
 
 @pytest.fixture

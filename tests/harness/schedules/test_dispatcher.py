@@ -9,7 +9,7 @@ import pytest
 
 from arena.domain.run import RunStatus
 from arena.errors import ConfigError, UnknownNameError
-from arena.store import runs, schedules
+from arena.store import owners, runs, schedules
 from harness.schedules.files import read
 from harness.session import resume
 from tests.harness.schedules.world import OWNER, World, utc, write_config, write_schedule
@@ -273,8 +273,8 @@ async def test_jitter_is_the_same_for_every_scheduler_and_keeps_the_order(world)
 def test_one_scheduled_run_at_a_time_on_a_machine(tmp_path, database, settings):
     """Two processes of one machine, this one and another that is alive."""
     world = World(database, settings, write_config(tmp_path / "c", {"a": HOURLY, "b": HOURLY}), START)
-    host, _, _ = runs.new_owner().rsplit(":", 2)
-    parent = f"{host}:{os.getppid()}:{runs.began(os.getppid())}"
+    host, _, _ = owners.new_owner().rsplit(":", 2)
+    parent = f"{host}:{os.getppid()}:{owners.began(os.getppid())}"
     world.dispatcher().next_work(START)
     first = world.dispatcher().next_work(utc("2026-03-02T01:00"))
     with database.write() as connection:

@@ -9,7 +9,7 @@ from arena.errors import ConfigError
 from arena.metrics.figures import attempts as count_attempts
 from arena.settings import Settings
 from arena.store import attempts as writing
-from arena.store import queries, runs
+from arena.store import owners, queries, runs
 from arena.store.engine import open_database
 from arena.store.traces import traced, untimed
 from harness.telemetry import names
@@ -150,7 +150,7 @@ def test_attempts_whose_end_nobody_knows_have_no_span(tmp_path, stored):
     with stored.write() as connection:
         left = runs.untried(connection, "20260102-030405-test")
         writing.write_intent(connection, left.pop(), 1, simulated=True)
-        owner = runs.new_owner()
+        owner = owners.new_owner()
         runs.claim_run(connection, "20260102-030405-test", owner)
         runs.end_run(connection, "20260102-030405-test", owner, RunStatus.INTERRUPTED)
     with receiving() as receiver:
