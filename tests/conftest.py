@@ -21,6 +21,7 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("arena")
 
 
+_MAIN = sys.modules["__main__"]
 POSTGRES_URL = os.environ.get("ARENA_TEST_POSTGRES_URL")
 
 
@@ -32,7 +33,7 @@ def _own_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("ARENA_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     # Streamlit's AppTest leaves its page behind as the main module, which every process that is started then imports.
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    sys.modules["__main__"] = _MAIN
 
 
 @pytest.fixture

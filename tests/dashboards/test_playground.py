@@ -87,9 +87,7 @@ def test_what_cannot_be_fired_at_says_why(directory, monkeypatch):
     assert {c.id: c for c in playground.choices("1024x1024", {})}["lab/narrow"].objection is None
 
 
-def test_the_cost_is_shown_before_anything_is_fired_and_is_that_of_the_plan_check(open_page, switched_on, monkeypatch):
-    monkeypatch.undo()
-    monkeypatch.setenv("ARENA_DATA_DIR", str(switched_on))
+def test_the_cost_is_shown_before_anything_is_fired_and_is_that_of_the_plan_check(open_page, directory, monkeypatch):
     monkeypatch.setenv("ARENA_PLAYGROUND_USD_PER_DAY", "1")
     app = open_page("playground")
     assert not [b for b in app.button if b.key == "fire"]
@@ -99,7 +97,7 @@ def test_the_cost_is_shown_before_anything_is_fired_and_is_that_of_the_plan_chec
     cost = playground.price(WISH, frozenset({"sim/steady"}))
     assert cost.charged_usd == 0
     assert cost.budget_usd > 0
-    assert not (switched_on / "arena.db").exists()
+    assert not (directory / "arena.db").exists()
 
 
 def test_a_real_endpoint_costs_what_its_price_card_says(directory):

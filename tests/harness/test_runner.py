@@ -303,10 +303,10 @@ async def test_a_full_disk_ends_the_run_with_a_sentence_and_leaves_it_resumable(
             raise OSError(28, "No space left on device")
         return real(self, path, data)
 
-    monkeypatch.setattr(BlobStore, "_written", fills_up)
-    with pytest.raises(StoreError, match="No space left on device"):
-        await run(database, settings, session)
-    monkeypatch.undo()
+    with monkeypatch.context() as full:
+        full.setattr(BlobStore, "_written", fills_up)
+        with pytest.raises(StoreError, match="No space left on device"):
+            await run(database, settings, session)
     with database.read() as connection:
         assert runs.get_run(connection, session.run.id).status is RunStatus.FAILED
     stored = outcomes(database, session)

@@ -102,10 +102,10 @@ def test_a_crash_before_the_cursor_moves_repeats_rows_and_loses_none(full, tmp_p
     def crash(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs, "advance", crash)
-    with pytest.raises(KeyboardInterrupt):
-        increment(full, tmp_path, 1)
-    monkeypatch.undo()
+    with monkeypatch.context() as crashing:
+        crashing.setattr(jobs, "advance", crash)
+        with pytest.raises(KeyboardInterrupt):
+            increment(full, tmp_path, 1)
     _, rows = increment(full, tmp_path, 2)
     assert len(rows) == 34
 
