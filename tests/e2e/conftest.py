@@ -3,16 +3,14 @@
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from harness.sim.contender import SimContender
 from harness.sim.process import background
 from tests.e2e import warm
+from tests.e2e.warm import ARENA
 
-ARENA = str(Path(sys.executable).with_name("arena"))
 QUICK = {"latency": {"kind": "fixed", "ms": 30}, "quality": 0.5, "style": "flat", "price_usd": "0.01", "seed": 1}
 CONTENDERS = [
     {"name": "quick", "protocol": "openai", "model": "sim-quick", **QUICK},

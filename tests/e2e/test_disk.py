@@ -17,7 +17,7 @@ from arena.errors import StoreError
 from arena.settings import Settings
 from arena.store.blobs import BlobStore
 from arena.store.engine import open_database
-from tests.e2e.conftest import ARENA
+from tests.e2e.warm import ARENA
 
 UNSHARE = ["unshare", "--map-root-user", "--mount"]
 

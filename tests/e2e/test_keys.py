@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import ARENA
+from tests.e2e.warm import ARENA
 
 ROOT = Path(__file__).parents[2]
 KEY = "canary-7f3a9c"

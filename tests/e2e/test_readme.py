@@ -12,7 +12,7 @@ import pytest
 
 from harness.sim.contender import load_contenders
 from harness.sim.process import background
-from tests.e2e.conftest import ARENA
+from tests.e2e.warm import ARENA
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

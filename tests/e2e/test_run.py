@@ -18,7 +18,7 @@ from PIL import Image
 
 from arena.reports.summary import as_json, flat_rows, summarize
 from arena.store.queries import typed
-from tests.e2e.conftest import ARENA
+from tests.e2e.warm import ARENA
 from tests.postgres import new_postgres_database
 from tests.servers import response, scripted
 

@@ -23,8 +23,8 @@ import prompts
 from harness.providers import PROVIDERS
 from harness.sim.contender import load_contenders
 from harness.sim.server import build_app
-from tests.e2e.conftest import ARENA
 from tests.e2e.recording import Recorded
+from tests.e2e.warm import ARENA
 from tests.postgres import new_postgres_database
 from tests.torture.ledger import served
 

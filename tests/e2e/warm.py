@@ -9,28 +9,18 @@ from __future__ import annotations
 
 import atexit
 import gc
-import multiprocessing
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.forks import FORKS
 
-IMPORTED = [
-    "alembic.command", "anyio", "h11", "jinja2", "PIL.Image", "pyarrow.parquet", "pydantic_settings", "rich.console",
-    "rich.table", "scipy.sparse", "scipy.stats", "starlette.applications", "typer", "uvicorn",
-    "arena.battles.ballots", "arena.catalog", "arena.reports.export", "arena.reports.summary", "arena.store.engine",
-    "arena.store.migrate", "arena.store.queries", "arena.store.runs", "harness.engine", "harness.providers",
-    "harness.runner",
-]  # fmt: skip
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(IMPORTED)
+ARENA = str(Path(sys.executable).with_name("arena"))
 
 
 def run(arguments: tuple[str, ...], directory: Path, env: dict[str, str], out: Path, timeout_s: float) -> int | None:
     """Run `arena` with `arguments` in `directory`; what it prints goes to `out`.out and `out`.err; None if too late."""
-    process = _CONTEXT.Process(target=_command, args=(arguments, directory, env, out))
+    process = FORKS.Process(target=_command, args=(arguments, directory, env, out))
     process.start()
     process.join(timeout_s)
     if process.exitcode is None:
@@ -55,7 +45,7 @@ def _command(arguments: tuple[str, ...], directory: Path, env: dict[str, str], o
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
-    sys.argv = ["arena", *arguments]
+    sys.argv = [ARENA, *arguments]
     code = _code()
     gc.collect()  # an interpreter that ends lets go of what is left, as connections to a database are
     atexit._run_exitfuncs()  # and runs these; a forked process leaves both out

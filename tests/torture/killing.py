@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -11,8 +10,9 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
+from tests.forks import FORKS
 from tests.torture.steps import KINDS, Inside, Steps
-from tests.torture.victim import HEAVY, live
+from tests.torture.victim import live
 
 if TYPE_CHECKING:
     import random
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from tests.torture.steps import Seen
 
 LONGEST_S = 300.0
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(list(HEAVY))
 
 
 def _keep_quiet() -> None:
@@ -115,7 +113,7 @@ class Victim:
             (place.directory / name).touch()
         file = place.directory / f"steps-{time.monotonic_ns()}"
         self._steps = Steps(file, create=True)
-        self._process: ForkServerProcess = _FORKS.Process(
+        self._process: ForkServerProcess = FORKS.Process(
             target=live, args=(tuple(words), place.directory, place.environment, file, last)
         )
         self._process.start()

@@ -84,12 +84,13 @@ def _voted_before_it_is_stored() -> None:
 
 
 def _exported_in_place() -> None:
-    """An export writes to the file's own name from the beginning."""
+    """An export writes to the file's own name from the beginning, onto a slow disk."""
     import arena.reports.exports.sinks as sinks
 
     @contextmanager
     def new_file(path: Path, *, force: bool) -> Iterator[Any]:
         with path.open("wb" if force else "xb") as file:
+            threading.Event().wait(0.3)
             yield file
 
     sinks.new_file = new_file

@@ -21,11 +21,6 @@ from tests.torture.steps import count
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-HEAVY = (
-    "PIL.Image", "alembic.command", "arena.battles.ballots", "arena.reports.export", "arena.reports.exports.importing",
-    "arena.store.digests", "arena.store.vote_exchange", "harness.cli", "harness.session", "pandas", "pyarrow.parquet",
-    "tests.torture.victim",
-)  # fmt: skip
 VOTERS = 2
 
 
