@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import cookie_parser
+from starlette.responses import RedirectResponse
 
 from arena.errors import ArenaError
 from arena.settings import Settings
@@ -71,6 +72,21 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+class DefaultPage:
+    """The page that the app opens with is at `/` alone; whoever asks for it by its name is sent there."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Redirect the one address, with its query; pass everything else on."""
+        if scope["type"] == "http" and scope["path"].endswith("/results"):
+            query = scope["query_string"].decode("latin-1")
+            await RedirectResponse(f"./?{query}" if query else "./")(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 class VoterPass:
@@ -151,7 +167,7 @@ def on_script_error(_error: Exception) -> bool:
 
 app = st.App(
     Path(__file__).with_name("app.py"),
-    middleware=[Middleware(SecurityHeaders), Middleware(Assets), Middleware(VoterPass)],
+    middleware=[Middleware(SecurityHeaders), Middleware(DefaultPage), Middleware(Assets), Middleware(VoterPass)],
     lifespan=warmed,
     on_script_error=on_script_error,
 )

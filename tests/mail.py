@@ -7,13 +7,19 @@ from tests.listening import listening
 
 
 class Mailbox:
-    """The messages taken so far; `refusing` answers 451 to each. With an SSL context it takes mail after STARTTLS."""
+    """The messages taken so far; `refusing` answers 451 to each.
 
-    def __init__(self, tls=None):
+    With an SSL context it takes mail after STARTTLS, or begins with TLS where that comes first.
+    """
+
+    def __init__(self, tls=None, *, tls_first=False):
         self.messages, self.logins, self.port, self.refusing, self.tls = [], [], 0, False, tls
+        self.tls_first = tls_first
 
     async def talk(self, reader, writer):
-        secure = self.tls is None
+        secure = self.tls is None or self.tls_first
+        if self.tls_first:
+            await writer.start_tls(self.tls)
         writer.write(b"220 here\r\n")
         while line := (await reader.readline()).decode().strip():
             verb = line.split(" ")[0].upper()
@@ -42,8 +48,8 @@ class Mailbox:
 
 
 @contextmanager
-def mail_server(tls=None):
+def mail_server(tls=None, *, tls_first=False):
     """Runs in a thread of its own for the length of the block."""
-    box = Mailbox(tls)
+    box = Mailbox(tls, tls_first=tls_first)
     with listening(box.talk) as box.port:
         yield box

@@ -17,6 +17,7 @@ from harness.alerts.config import Channel, EmailChannel, FileChannel, SlackChann
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from smtplib import SMTP
 
     from harness.alerts.messages import News
 
@@ -92,7 +93,6 @@ def _post(name: str, url: str, body: bytes, headers: dict[str, str]) -> None:
 
 def _mail(channel: EmailChannel, news: Sequence[News], now: datetime, environ: Mapping[str, str]) -> None:
     import smtplib
-    import ssl
     from email.message import EmailMessage
     from email.utils import format_datetime, make_msgid
 
@@ -102,9 +102,7 @@ def _mail(channel: EmailChannel, news: Sequence[News], now: datetime, environ: M
     mail["Date"], mail["Message-ID"] = format_datetime(now), make_msgid(domain=channel.sender.partition("@")[2])
     mail.set_content(messages.text(news) + "\n\narena watch lists what is open.\n")
     try:
-        with smtplib.SMTP(channel.host, channel.port, timeout=TIMEOUT_S) as server:
-            if channel.starttls:
-                server.starttls(context=ssl.create_default_context())
+        with _mail_server(channel) as server:
             if channel.user is not None and password is not None:
                 server.login(channel.user, password)
             refused = server.send_message(mail)
@@ -116,6 +114,23 @@ def _mail(channel: EmailChannel, news: Sequence[News], now: datetime, environ: M
         ) from None
     if refused:
         raise DeliveryError(f"channel {channel.name}: {channel.host} refused {', '.join(sorted(refused))}")
+
+
+def _mail_server(channel: EmailChannel) -> SMTP:
+    """A connection that is encrypted unless the channel says otherwise."""
+    import smtplib
+    import ssl
+
+    if channel.begins_with_tls:
+        return smtplib.SMTP_SSL(channel.host, channel.port, timeout=TIMEOUT_S, context=ssl.create_default_context())
+    server = smtplib.SMTP(channel.host, channel.port, timeout=TIMEOUT_S)
+    if channel.starttls:
+        try:
+            server.starttls(context=ssl.create_default_context())
+        except BaseException:
+            server.close()
+            raise
+    return server
 
 
 def _append(channel: FileChannel, line: str, beside: Path) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from arena.settings import Settings
 
 FILE_NAME = "watch.toml"
+SUBMISSIONS_PORT = 465
+"""Mail submission over TLS from the first byte (RFC 8314 section 7.3)."""
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
 
@@ -60,7 +62,10 @@ class SlackChannel(Value):
 
 
 class EmailChannel(Value):
-    """Mail by SMTP; STARTTLS unless it is turned off, which is refused where a password would be sent."""
+    """Mail by SMTP: TLS from the first byte on port 465 (RFC 8314) or with `tls_first`, else STARTTLS.
+
+    STARTTLS can be turned off, which is refused where a password would be sent.
+    """
 
     kind: Literal["email"]
     name: Name
@@ -71,12 +76,18 @@ class EmailChannel(Value):
     user: str | None = None
     password_env: Variable | None = None
     starttls: bool = True
+    tls_first: bool | None = None
+
+    @property
+    def begins_with_tls(self) -> bool:
+        """Whether nothing is said before TLS; where the file is silent, the port tells."""
+        return self.port == SUBMISSIONS_PORT if self.tls_first is None else self.tls_first
 
     @model_validator(mode="after")
     def _no_password_in_the_clear(self) -> EmailChannel:
         if (self.user is None) != (self.password_env is None):
             raise ValueError("`user` and `password_env` go together")
-        if self.user is not None and not self.starttls:
+        if self.user is not None and not self.starttls and not self.begins_with_tls:
             raise ValueError("a password is only sent over TLS; leave `starttls` on")
         return self
 

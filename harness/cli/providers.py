@@ -11,6 +11,8 @@ from arena.reports.choices import Warmth
 from harness.cli.console import Json, catalog, out, print_json, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from arena.domain.endpoint import Endpoint
     from arena.domain.request import GenerationRequest
 
@@ -86,6 +88,7 @@ def table(
 
 @cli.command()
 def show(
+    context: typer.Context,
     endpoint: Annotated[str, typer.Argument(help="An endpoint id; `arena endpoints ls` lists them.")],
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the exact call, too; nothing is sent.")] = False,
@@ -116,6 +119,8 @@ def show(
     from harness.providers import adapter as adapter_of
     from harness.session import today
 
+    if not dry_run and (given := _given(context, but={"endpoint", "as_json"})):
+        raise ConfigError(f"{given} belongs to the call that --dry-run shows; add --dry-run")
     found = catalog()
     chosen, *more = found.select_endpoints([endpoint], "providers show")
     if more:
@@ -179,6 +184,15 @@ def check(
     for r in results:
         table.add_row(r.endpoint.id, r.verdict, r.says, format_ms(r.round_trip_ms))
     out().print(table)
+
+
+def _given(context: typer.Context, but: Collection[str]) -> str | None:
+    """The first option that the command line has, as it was declared; None where there is none."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if source is not None and source.name == "COMMANDLINE" and option.name not in but:
+            return option.opts[0]
+    return None
 
 
 def _request(fields: dict[str, Any], size: str, ratio: str | None, megapixels: float | None) -> GenerationRequest:

@@ -91,9 +91,11 @@ def test_the_app_serves_what_its_page_names_and_lets_no_answer_wait(tmp_path):
         page = client.get("/").text
         answers = [client.get(f"/{name}") for name in scripts if name in page]
         libraries = _libraries_of_server(httpx.URL(address).port)
+        by_name = client.get("/results?run=last")
     assert len(answers) > 20
     assert all(answer.headers["content-encoding"] == "gzip" for answer in answers)
     assert all("default-src 'self'" in answer.headers["content-security-policy"] for answer in answers)
+    assert httpx.URL(address).join(by_name.headers["location"]).raw_path == b"/?run=last"
     # On its connections nothing waits until the other side has acknowledged what was sent before.
     assert "uvloop" in libraries
 

@@ -95,6 +95,8 @@ def test_a_request_that_the_endpoint_would_refuse_is_refused_before(arena):
     refused = arena("providers", "show", "lab/keyed", "--dry-run", "--size", "1030x1024", code=2).sentence
     assert refused == "lab/keyed makes sides from 64 to 1024 px, not 1030x1024; change the options of the request"
     assert "such as 1024x1024" in arena("providers", "show", "lab/keyed", "--dry-run", "--size", "big", code=2).sentence
+    unheeded = arena("providers", "show", "lab/keyed", "--json", "--size", "512x512", code=2).sentence
+    assert unheeded == "--size belongs to the call that --dry-run shows; add --dry-run"
 
 
 def test_check_tells_what_a_key_can_do_without_asking_for_an_image(arena):

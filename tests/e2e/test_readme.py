@@ -12,6 +12,7 @@ import pytest
 
 from harness.sim.contender import load_contenders
 from harness.sim.process import background
+from tests.e2e import warm
 from tests.e2e.warm import ARENA
 
 ROOT = Path(__file__).parents[2]
@@ -59,18 +60,18 @@ def test_the_commands_of_the_readme_work_in_their_order(tmp_path):
             elif command in SERVING:
                 serve(command, SERVING[command], tmp_path, environment)
             elif command not in MADE:
-                done = run(command, tmp_path, environment)
-                assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-                assert done.stdout or re.search(r"\d+ (rows written|files written|votes read)|written to", done.stderr)
+                out, err = run(command, tmp_path, environment)
+                assert out or re.search(r"\d+ (rows written|files written|votes read)|written to", err)
     assert (tmp_path / "first.parquet").is_file()
     assert len((tmp_path / "all.csv").read_text().splitlines()) == 1 + 84
 
 
 def run(command, directory, environment):
-    words = [ARENA, *shlex.split(command)[1:]]
-    return subprocess.run(
-        words, cwd=directory, env=environment, capture_output=True, text=True, check=False, timeout=200
-    )
+    told = directory / "told"
+    ended = warm.run(tuple(shlex.split(command)[1:]), directory, environment, told, timeout_s=200)
+    out, err = (told.with_suffix(f".{kind}").read_text() for kind in ("out", "err"))
+    assert ended == 0, f"{command}\n{out}\n{err}"
+    return out, err
 
 
 def serve(command, expected, directory, environment):

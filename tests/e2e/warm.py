@@ -1,8 +1,8 @@
 """The `arena` command in a process of its own that finds what takes long to import already imported.
 
 A cold start spends most of its time on that, always the same. Here a server that has imported it forks a new process
-for each command, which imports the command line and runs as if it had been started from a shell. The commands of the
-README and whatever is sent a signal start cold.
+for each command, which runs as if it had been started from a shell. The commands of the
+demo, servers and whatever is sent a signal start cold.
 """
 
 from __future__ import annotations

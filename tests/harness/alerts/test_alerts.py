@@ -175,14 +175,16 @@ def test_of_a_past_incident_nobody_heard_nothing_is_told():
     assert news_for([incident(until=date(2026, 4, 9), ending="recovered")], []) == []
 
 
-def test_mail_goes_over_tls_with_a_password_from_the_environment(monkeypatch):
+@pytest.mark.parametrize("tls_first", [False, True])
+def test_mail_goes_over_tls_with_a_password_from_the_environment(monkeypatch, tls_first):
     authority = trustme.CA()
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(server_side)
-    with authority.cert_pem.tempfile() as pem, mail_server(server_side) as box:
+    with authority.cert_pem.tempfile() as pem, mail_server(server_side, tls_first=tls_first) as box:
         monkeypatch.setenv("SSL_CERT_FILE", pem)
         to = channel(kind="email", name="mail", host="127.0.0.1", port=box.port, sender="a@lab.example",
-                     to=["b@lab.example", "c@lab.example"], user="me", password_env="MAIL_PASSWORD")  # fmt: skip
+                     to=["b@lab.example", "c@lab.example"], user="me", password_env="MAIL_PASSWORD",
+                     tls_first=tls_first)  # fmt: skip
         deliver(to, [news()], NOW, None, {"MAIL_PASSWORD": "geheim"})
         box.refusing = True
         with pytest.raises(DeliveryError, match="answered 451"):
@@ -193,14 +195,22 @@ def test_mail_goes_over_tls_with_a_password_from_the_environment(monkeypatch):
     assert len(box.logins) == 2
 
 
-def test_a_mail_server_whose_certificate_nobody_vouches_for_gets_nothing():
+@pytest.mark.parametrize("tls_first", [False, True])
+def test_a_mail_server_whose_certificate_nobody_vouches_for_gets_nothing(tls_first):
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(server_side)
-    with mail_server(server_side) as box:
-        to = channel(kind="email", name="mail", host="127.0.0.1", port=box.port, sender="a@x", to=["b@x"])
+    with mail_server(server_side, tls_first=tls_first) as box:
+        to = channel(kind="email", name="mail", host="127.0.0.1", port=box.port, sender="a@x", to=["b@x"],
+                     tls_first=tls_first)  # fmt: skip
         with pytest.raises(DeliveryError, match="did not take it"):
             deliver(to, [news()], NOW, None, {})
     assert not box.messages
+
+
+def test_the_port_for_it_begins_with_tls():
+    to = {"kind": "email", "name": "mail", "host": "h", "sender": "a@x", "to": ["b@x"]}
+    assert channel(**to, port=465).begins_with_tls
+    assert not channel(**to).begins_with_tls
 
 
 def test_what_is_signed_can_be_checked_with_openssl():
