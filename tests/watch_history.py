@@ -1,5 +1,6 @@
 """Days of measurements for the watch, written through the store: one run a day, at dates of the test's choice."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,7 +10,8 @@ import numpy as np
 from arena.domain.failure import FailureKind
 from arena.domain.outcome import Cost, CostSource
 from arena.domain.run import RunStatus
-from arena.store import attempts, digests, runs
+from arena.domain.score import Score
+from arena.store import attempts, digests, runs, scores
 from tests.factories import (
     failed,
     make_artifact,
@@ -27,15 +29,21 @@ MS = 1_000_000
 
 @dataclass
 class Day:
-    """What a day is like: `slower` is relative, `failures` a share."""
+    """What a day is like: `slower` is relative, `failures` a share, `scores` are added to those of the images."""
 
     slower: dict[str, float] = field(default_factory=dict)
     usd: dict[str, str] = field(default_factory=dict)
     failures: dict[str, float] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
 
 
-def write_day(database, at, day=None, *, endpoints=("lab/one", "lab/two"), trials=40, plan="daily", **changes):
-    """A finished run of `trials` at each endpoint, begun at `at`; 2 % of noise between days, 15 % between trials."""
+def write_day(
+    database, at, day=None, *, endpoints=("lab/one", "lab/two"), trials=40, plan="daily", scorer=None, **changes
+):
+    """A finished run of `trials` at each endpoint, begun at `at`; 2 % of noise between days, 15 % between trials.
+
+    With an instrument as `scorer` every image is scored, by prompt and with a standard deviation of 2 between images.
+    """
     day, run_id = day or Day(), f"{at:%Y%m%d-%H%M%S}-{plan}"
     rng = np.random.default_rng(int(at.timestamp()))
     cells = [
@@ -59,13 +67,33 @@ def write_day(database, at, day=None, *, endpoints=("lab/one", "lab/two"), trial
                 usual = 7 + 0.05 * int(entry.trial.prompt_id[1:]) + level[name]
                 took_ns = int(np.exp(usual + rng.normal(0, 0.15)) * MS)
                 cost = Cost(usd=Decimal(day.usd.get(name, "0.01")), source=CostSource.BOOK)
-                outcome = succeeded(took_ns, took_ns, started_at=when, simulated=simulated, images=(make_artifact(),))
+                outcome = succeeded(took_ns, took_ns, started_at=when, simulated=simulated, images=(image(entry),))
                 outcome = outcome.model_copy(update={"cost": cost})
             ended.append(attempts.Ended(attempt, outcome))
         attempts.write_outcomes(connection, ended)
+        if scorer is not None:
+            values = [30 + int(s.trial.prompt_id[1:]) + rng.normal(0, 2) + day.scores.get(s.trial.endpoint_id, 0.0)
+                      for s in stored]  # fmt: skip
+            score(connection, scorer, stored, values, at)
         runs.end_run(connection, run_id, "o:1:1", RunStatus.FINISHED)
     digests.digest(database, run_id)
     return run_id
+
+
+def image(stored):
+    """The image of a trial, which is like no other."""
+    return make_artifact(hashlib.sha256(str(stored.id).encode()).hexdigest())
+
+
+def score(connection, scorer, stored, values, at):
+    """What an instrument says of the images of trials."""
+    number, about = scores.register(connection, scorer), {"against": "", "tool_version": "1", "device": "cpu"}
+    told = []
+    for one, value in zip(stored, values, strict=True):
+        prompt = PROMPTS[one.trial.prompt_id]
+        told.append(Score(image_sha256=image(one).sha256, prompt_id=prompt.id, prompt_sha256=prompt.sha256, value=value,
+                          **about))  # fmt: skip
+    scores.write_scores(connection, [(number, one) for one in told], at)
 
 
 def write_days(database, first, days, like=lambda _: None, **more):

@@ -11,6 +11,9 @@ from pydantic import Field
 
 from arena.domain.base import Value
 
+VOTES = "votes"
+"""By what quality is watched, beside machines."""
+
 
 class Watchable(StrEnum):
     """The figures that are watched."""
@@ -27,13 +30,16 @@ class Direction(StrEnum):
 
     WORSE = "worse"
     BETTER = "better"
+    DIFFERENT = "different"
+    """Of a score that has no better or worse."""
 
 
 class Worth(Value):
     """The smallest changes worth knowing.
 
     Of p50, p95 and of prices that differ from call to call, relative; of success, a share of attempts (beside twice the
-    odds of a failure); of quality, expected votes out of one against the same opponents.
+    odds of a failure); of quality, expected votes out of one against the same opponents. What is worth knowing of a
+    machine's score comes with the machine.
     """
 
     p50: float = Field(default=0.10, ge=0.02, le=1)
@@ -104,5 +110,7 @@ class Incident:
     @property
     def command(self) -> str:
         """The command that shows the figures since the change beside those of other endpoints."""
+        if self.figure is Watchable.QUALITY:
+            return "arena leaderboard" if self.by == VOTES else "arena score show last"
         last = self.last if self.until is None else max(self.since, self.last)
         return f"arena providers table --window {self.since.isoformat()}..{date.fromordinal(last.toordinal() + 1)}"

@@ -22,7 +22,9 @@ LEAST_TRIALS = {"p50": 8, "p95": 20, "success": 5, "price": 3, "quality": 10}
 """What a day needs before it says anything."""
 LATENCY_FLOOR = 0.015
 """Days are taken to differ by 1.5 % at least, however alike those before were."""
-PRICE_FLOOR, QUALITY_FLOOR = 0.01, 0.02
+PRICE_FLOOR = 0.01
+QUALITY_FLOOR = 0.2
+"""Days are taken to differ by a fifth of what is worth knowing at least."""
 NANO = 1e9
 
 
@@ -83,11 +85,10 @@ def quality(scores: pd.DataFrame, worth: float) -> Levels | None:
     """Scores of one endpoint's images: columns `day` (since 1970), `prompt`, `score`."""
     if scores.empty:
         return None
+    day, value = scores["day"].to_numpy(dtype=np.int64), scores["score"].to_numpy(dtype=float)
     prompt, _ = pd.factorize(scores["prompt"])
-    return Levels(
-        scores["day"].to_numpy(dtype=np.int64), np.asarray(prompt, dtype=np.int64),
-        scores["score"].to_numpy(dtype=float), q=None, least=LEAST_TRIALS["quality"], worth=worth, floor=QUALITY_FLOOR,
-    )  # fmt: skip
+    codes, least = np.asarray(prompt, dtype=np.int64), LEAST_TRIALS["quality"]
+    return Levels(day, codes, value, q=None, least=least, worth=worth, floor=QUALITY_FLOOR * worth)
 
 
 def requests(rows: pd.DataFrame) -> NDArray[np.int64]:

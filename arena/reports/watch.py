@@ -15,11 +15,12 @@ import numpy as np
 
 from arena.domain.watch import Direction, Incident, Rules, Watchable
 from arena.metrics import watched_figures
+from arena.metrics.base import Figure
 from arena.metrics.changes import BASELINE_DAYS, SETTLES_AFTER_DAYS, Change, Watched, threshold, watch
 from arena.metrics.figures import METRICS, cost_per_image, success_rate
 from arena.metrics.price_steps import price_steps
 from arena.reports.summary import by_endpoint
-from arena.reports.vote_scores import vote_scores
+from arena.reports.watched_scores import Scores, watched_scores
 from arena.store import watched
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from arena.metrics.base import Figure
     from arena.metrics.changes import Series
     from arena.store.engine import Connection
 
@@ -36,26 +36,12 @@ FORGOTTEN_DAYS = BASELINE_DAYS + SETTLES_AFTER_DAYS
 """After so many days a history no longer depends on where it was begun; what is noticed earlier is not shown."""
 METRIC_OF = {Watchable.P50: "time_to_image_p50_ms", Watchable.P95: "time_to_image_p95_ms",
              Watchable.SUCCESS: "success_rate", Watchable.PRICE: "cost_per_image_usd"}  # fmt: skip
-UNIT_OF = {Watchable.P50: "ms", Watchable.P95: "ms", Watchable.SUCCESS: "ratio", Watchable.PRICE: "usd",
-           Watchable.QUALITY: "score"}  # fmt: skip
+UNIT_OF = {Watchable.P50: "ms", Watchable.P95: "ms", Watchable.SUCCESS: "ratio", Watchable.PRICE: "usd"}
 _COMPUTE: dict[Watchable, Callable[[pd.DataFrame], Figure]] = {
     Watchable.SUCCESS: success_rate,
     Watchable.PRICE: cost_per_image,
 } | {f: m.compute for f in (Watchable.P50, Watchable.P95) for m in METRICS if m.name == METRIC_OF[f]}
 _EPOCH = date(1970, 1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Scores of images by a machine, or any other that may be compared from day to day.
-
-    `frame`: `endpoint`, `simulated`, `day` (UTC days since 1970 on which the image was made), `prompt`, `score`.
-    `worth`: the change of the score that is worth knowing; more is better.
-    """
-
-    name: str
-    frame: pd.DataFrame
-    worth: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +71,10 @@ class Report:
 
 @dataclass(slots=True)
 class _One:
-    """A figure of an endpoint that is to be gone through."""
+    """A figure of an endpoint that is to be gone through.
+
+    `worse_sign`: the sign of a change for the worse; 0 where neither way is. `rows`: its attempts, or its scores.
+    """
 
     endpoint: str
     simulated: bool
@@ -94,7 +83,23 @@ class _One:
     relative: bool
     worse_sign: int
     rows: pd.DataFrame | None = None
-    by: str = ""
+    scores: Scores | None = None
+
+    @property
+    def by(self) -> str:
+        """Whose scores they are."""
+        return "" if self.scores is None else self.scores.name
+
+    @property
+    def unit(self) -> str:
+        """Of the figure; changes are relative to it or in it."""
+        return UNIT_OF[self.figure] if self.scores is None else self.scores.unit
+
+    def direction(self, sign: int) -> Direction:
+        """What a change of this sign is."""
+        if self.worse_sign == 0:
+            return Direction.DIFFERENT
+        return Direction.WORSE if sign == self.worse_sign else Direction.BETTER
 
 
 def incidents(connection: Connection, now: datetime, rules: Rules | None = None) -> list[Incident]:
@@ -103,16 +108,17 @@ def incidents(connection: Connection, now: datetime, rules: Rules | None = None)
 
 
 def report(connection: Connection, now: datetime, rules: Rules | None = None, scores: Sequence[Scores] = ()) -> Report:
-    """Go through the stored history as of an instant. `scores` are watched as quality, beside votes."""
+    """Go through the stored history as of an instant; `scores` are watched as quality beside those that are stored."""
     rules = rules or Rules()
     today = (now.astimezone(UTC).date() - _EPOCH).days
     begin = datetime.combine(_EPOCH + timedelta(days=today - HISTORY_DAYS), datetime.min.time(), UTC)
     frame = watched.outcomes(connection, begin, now)
     every = [one for rows in by_endpoint(frame) if _named(rows, rules) for one in _of_rows(rows, rules)]
     if Watchable.QUALITY in rules.figures:
-        by_votes = Scores("votes", vote_scores(connection, begin), rules.worth.quality)
-        every += [one for s in (by_votes, *scores) for one in _of_scores(s, rules)]
-    at = threshold(len(every) * (2 if rules.tell_better else 1), rules.false_alarms_per_year)
+        stored = watched_scores(connection, begin, now, rules.worth.quality)
+        every += [one for s in (*stored, *scores) for one in _of_scores(s, rules)]
+    ways = sum(2 if rules.tell_better or one.worse_sign == 0 else 1 for one in every)
+    at = threshold(ways, rules.false_alarms_per_year)
     begun_earlier = len(frame) and watched_figures.utc_days(frame).min() <= today - HISTORY_DAYS + 1
     shown_from = today - HISTORY_DAYS + (FORGOTTEN_DAYS if begun_earlier else 0)
     found: list[Incident] = []
@@ -167,7 +173,9 @@ def _of_scores(scores: Scores, rules: Rules) -> Iterator[_One]:
     for (endpoint, simulated), rows in scores.frame.groupby(["endpoint", "simulated"], sort=True, observed=True):
         levels = watched_figures.quality(rows, scores.worth)
         if levels is not None and any(fnmatchcase(str(endpoint), pattern) for pattern in rules.endpoints):
-            yield _One(str(endpoint), bool(simulated), Watchable.QUALITY, _watching(levels), False, -1, by=scores.name)
+            worse = {"higher": -1, "lower": 1, None: 0}[scores.better]
+            kept = rows if scores.absolute else None
+            yield _One(str(endpoint), bool(simulated), Watchable.QUALITY, _watching(levels), False, worse, kept, scores)
 
 
 def _state(one: _One, told: Watched) -> SeriesState:
@@ -176,16 +184,15 @@ def _state(one: _One, told: Watched) -> SeriesState:
 
 
 def _incident(one: _One, change: Change) -> Incident:
-    worse = change.sign == one.worse_sign
     before, now = _levels(one, change)
     low, value, high = (_size(one, part) for part in (change.size.low, change.size.value, change.size.high))
     if one.figure is Watchable.SUCCESS:  # counted in failures, told in successes
         low, high = high, low
     return Incident(
         endpoint=one.endpoint, simulated=one.simulated, figure=one.figure, by=one.by,
-        direction=Direction.WORSE if worse else Direction.BETTER,
+        direction=one.direction(change.sign),
         since=_date(change.since), earliest=_date(change.earliest), latest=_date(change.latest),
-        noticed=_date(change.noticed), last=_date(change.last), unit=UNIT_OF[one.figure], before=before, now=now,
+        noticed=_date(change.noticed), last=_date(change.last), unit=one.unit, before=before, now=now,
         change=value, change_low=low, change_high=high, n=change.size.n,
         baseline_from=_date(change.baseline[0]), baseline_to=_date(change.baseline[-1]),
         until=None if change.until is None else _date(change.until),
@@ -203,13 +210,18 @@ def _size(one: _One, size: float | None) -> float | None:
 
 def _levels(one: _One, change: Change) -> tuple[float | None, float | None]:
     """The figure as the tables show it, over the days compared with and over those since the change."""
-    compute = _COMPUTE.get(one.figure)
-    if compute is None or one.rows is None:
+    if one.rows is None:
         return None, None
-    day = watched_figures.utc_days(one.rows)
+    by_score = one.scores is not None
+    compute = _mean_score if by_score else _COMPUTE[one.figure]
+    day = one.rows["day"].to_numpy() if by_score else watched_figures.utc_days(one.rows)
     since = (day >= change.since) & (day <= change.last)
     before, now = (compute(one.rows[here]).value for here in (np.isin(day, change.baseline), since))
     return before, now
+
+
+def _mean_score(rows: pd.DataFrame) -> Figure:
+    return Figure(float(rows["score"].mean()), len(rows))
 
 
 def _date(day: int) -> date:

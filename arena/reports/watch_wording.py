@@ -34,13 +34,24 @@ def change(incident: Incident) -> str:
     """`+14.2 % (+11.0 to +17.5), worse`."""
     if incident.change is None:
         return incident.direction.value
-    quality = incident.figure is Watchable.QUALITY
-    unit = "" if quality else " points" if incident.figure is Watchable.SUCCESS else " %"
-    scale, form = (1.0, "+.2f") if quality else (100.0, "+.1f")
+    scale, form, unit = _changes_in(incident.unit)
     interval = ""
     if incident.change_low is not None and incident.change_high is not None:
         interval = f" ({incident.change_low * scale:{form}} to {incident.change_high * scale:{form}})"
     return f"{incident.change * scale:{form}}{unit}{interval}, {incident.direction}"
+
+
+def _changes_in(unit: str) -> tuple[float, str, str]:
+    """By what to multiply a change of a figure in this unit, how to write it, and what comes behind it."""
+    match unit:
+        case "ms" | "usd":
+            return 100.0, "+.1f", " %"
+        case "ratio":
+            return 100.0, "+.1f", " points"
+        case "score":
+            return 1.0, "+.2f", ""
+        case _:
+            return 1.0, "+.2f", f" {unit}"
 
 
 def since(incident: Incident) -> str:
@@ -59,8 +70,10 @@ def value(incident: Incident, number: float | None) -> str:
             return format_ms(number)
         case "usd":
             return format_usd(number)
-        case _:
+        case "ratio":
             return f"{number * 100:.1f} %"
+        case _:
+            return f"{number:.2f} {incident.unit}"
 
 
 def state(incident: Incident) -> str:

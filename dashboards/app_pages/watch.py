@@ -36,7 +36,7 @@ def evidence(incident: Incident, key: str) -> None:
     metric = next((m for m in WINDOW_METRICS if m.name == METRIC_OF.get(incident.figure)), None)
     st.code(incident.command, language=None)
     if metric is None:
-        st.caption("Votes have no trend by day; the leaderboard shows what they come to.")
+        st.caption("Scores have no chart by day; the command shows what they come to.")
         return
     begin = datetime.combine(incident.since, datetime.min.time(), UTC) - MARGIN
     window = Window(begin, datetime.combine(incident.last, datetime.min.time(), UTC) + timedelta(days=1))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from arena.domain.watch import Direction
+from arena.domain.watch import Direction, Watchable
 from arena.errors import ArenaError
 from arena.reports.watch import report
 from arena.store import alerts
@@ -53,7 +53,7 @@ def check(
     with database.read() as connection:
         found = report(connection, moment, watch.rules)
         before = alerts.told(connection)
-    worth_telling = [i for i in found.incidents if watch.tell_better or i.direction is Direction.WORSE or _price(i)]
+    worth_telling = [i for i in found.incidents if watch.tell_better or _worth_telling(i)]
     told: dict[tuple[str, str], News] = {}
     complaints = []
     for channel in watch.channel:
@@ -66,8 +66,9 @@ def check(
     return Checked(found, list(told.values()), complaints)
 
 
-def _price(incident: Incident) -> bool:
-    return incident.figure == "price"
+def _worth_telling(incident: Incident) -> bool:
+    """What is better is told only if it is the price."""
+    return incident.direction is not Direction.BETTER or incident.figure is Watchable.PRICE
 
 
 def news_for(incidents: Sequence[Incident], told: Sequence[Told]) -> list[News]:

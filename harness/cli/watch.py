@@ -91,7 +91,7 @@ def check(
         say(f"arena: {complaint}; it is tried again at the next check")
     if checked.complaints:
         raise typer.Exit(EXIT_UNTOLD)
-    if exit_code and any(i.direction is Direction.WORSE or wanted.tell_better for i in still):
+    if exit_code and any(i.direction is not Direction.BETTER or wanted.tell_better for i in still):
         raise typer.Exit(EXIT_OPEN)
 
 

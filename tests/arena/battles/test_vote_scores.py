@@ -9,7 +9,8 @@ import pytest
 from arena.domain.battle import Verdict
 from arena.domain.watch import Direction, Rules, Watchable
 from arena.reports.vote_scores import COLUMNS, scores_of, vote_scores
-from arena.reports.watch import Scores, report
+from arena.reports.watch import report
+from arena.reports.watched_scores import Scores
 from arena.store.watched import ImageVote, image_votes
 
 FIRST = datetime(2026, 3, 1, 12, tzinfo=UTC)
