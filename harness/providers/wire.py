@@ -182,6 +182,14 @@ def number(value: object) -> float | None:
     return float(value) if 0 <= value < 1e15 else None
 
 
+def header_number(value: str | None) -> float | None:
+    """The number in a header; None where there is none, or where it says `None`, as some do."""
+    try:
+        return number(float(value or ""))
+    except ValueError:
+        return None
+
+
 def milliseconds(value: object) -> dict[str, float]:
     """The numeric entries of a table of timings that is in milliseconds already."""
     found = {label(name): number(entry) for name, entry in list(table(value).items())[:MAX_TIMINGS]}

@@ -144,6 +144,10 @@ def test_every_stage_knows_the_name_of_the_request():
     assert QUEUE.parse(Reply({"detail": "no"}, 500, {"cf-ray": "edge-1"})).request_id is None
 
 
+def test_the_queues_own_time_stands_for_the_models():
+    assert QUEUE.parse(QUEUE.pending[3], 3).server_ms == {"inference_time": 612, "predict": 612}
+
+
 async def test_times_that_are_told_before_the_result_come_with_it_and_fetching_it_is_no_poll(tmp_path):
     """COMPLETED is the first that is known to be done; the last that was pending is the poll before it."""
     replies = [*QUEUE.pending, QUEUE.address]
