@@ -129,6 +129,10 @@ def test_an_envelope_that_denies_success_is_a_failure_whatever_its_status():
     assert bare.failure.kind is FailureKind.BAD_RESPONSE
 
 
+def test_an_image_without_the_envelope_is_read_too():
+    assert CASE.parse(Reply({"image": PNG})).images == (InlineImage(PNG),)
+
+
 def test_the_kinds_of_429_are_told_apart_and_keep_the_wait():
     kinds = {}
     for code in (971, 3036, 3040, None):
