@@ -313,7 +313,7 @@ class _Steps:
         if objection is not None:
             raise _Failed(_bad_response(f"the address to poll {objection}"))
         await self.engine.sleep_until(seen_ns + ns_from_s(wait_s))
-        self.polls += 1
+        self.polls += pending.next.purpose is CallPurpose.POLL
         return await self._send(pending.next)
 
     def _wait_to_ask_again_s(self, answer: Answer, exchange: Exchange) -> float | None:

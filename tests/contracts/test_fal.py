@@ -176,7 +176,7 @@ async def test_times_that_are_told_before_the_result_come_with_it_and_fetching_i
     assert came.failure is None, came.failure
     assert came.server_ms == {"inference_time": pytest.approx(612), "predict": pytest.approx(421.7)}
     marks = came.timings
-    assert (marks.polls, marks.poll_interval_ns) == (4, 20_000_000)
+    assert (marks.polls, marks.poll_interval_ns) == (3, 20_000_000)
     assert marks.first_done_ns - marks.last_pending_ns < 400_000_000 < marks.result_end_ns - marks.first_done_ns
 
 
