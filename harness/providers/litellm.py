@@ -64,19 +64,19 @@ class LiteLLM(OpenAIImages):
         def said(name: str) -> float | None:
             return wire.header_number(headers.get(HEADERS + name))
 
-        timed: dict[str, JsonValue] = {
+        whole = {"total": said("response-duration-ms"), "overhead": said("overhead-duration-ms")}
+        steps = {
             name[len(TIMING) : -len("-ms")]: wire.header_number(value)
             for name, value in headers.items()
             if name.startswith(TIMING) and name.endswith("-ms")
         }
-        timed |= {"total": said("response-duration-ms"), "overhead": said("overhead-duration-ms")}
         retries, fallbacks = said("attempted-retries") or 0, said("attempted-fallbacks") or 0
         remarks = [f"the proxy tried again {retries:.0f}×"] if retries else []
         if fallbacks:
             base = wire.label(headers.get(f"{HEADERS}model-api-base"))
             remarks.append(f"the proxy fell back {fallbacks:.0f}×, answered by {base or 'another model'}")
         return Extras(
-            wire.milliseconds(timed),
+            wire.milliseconds({**whole, **steps, **whole}),  # the whole first, and never one of its steps
             cost_usd=parse_usd(headers.get(f"{HEADERS}response-cost")),
             remarks=tuple(remarks),
         )
