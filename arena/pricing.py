@@ -29,8 +29,9 @@ class PriceCard(Value):
     """The price of one endpoint from one day on; what it charges for is added up.
 
     `per_image_usd` for each image. `per_mp_usd` for each megapixel of it, or, where `first_mp_usd` is given, for each
-    further one after the first. `per_input_mp_usd` for each megapixel of the input images. `per_second_usd` for each
-    second that the server says it computed (`seconds_from` names that timing), for at most `most_seconds`.
+    further one after the first. `per_input_mp_usd` for each megapixel of the input images, of each image for at most
+    `most_input_mp`: some hosts are sent, or make of it, a smaller one. `per_second_usd` for each second that the server
+    says it computed (`seconds_from` names that timing), for at most `most_seconds`.
 
     A megapixel is 10⁶ (`decimal`) or 2²⁰ (`binary`) pixels; `round_up_mp` is the step up to which the size of every
     image is rounded (0: exact). `simulated` prices are made up and marked so.
@@ -42,6 +43,7 @@ class PriceCard(Value):
     first_mp_usd: Decimal | None = Field(default=None, ge=0)
     per_mp_usd: Decimal = Field(default=Decimal(0), ge=0)
     per_input_mp_usd: Decimal = Field(default=Decimal(0), ge=0)
+    most_input_mp: Decimal | None = Field(default=None, gt=0)
     per_second_usd: Decimal = Field(default=Decimal(0), ge=0)
     seconds_from: str = "predict"
     most_seconds: Decimal | None = Field(default=None, gt=0)
@@ -73,7 +75,7 @@ class PriceCard(Value):
         `server_ms` are the server's own timings once they are known; without them the seconds count in full. `pixels`
         are those of each image that is made, where that is known to differ from what was asked for.
         """
-        inputs = sum((self.megapixels(_pixels(image.data)) for image in request.images), Decimal(0))
+        inputs = sum((self._input_mp(_pixels(image.data)) for image in request.images), Decimal(0))
         made = [request.size.pixels] * request.n if pixels is None else pixels
         images = sum((self.per_image_usd + self._output_usd(self.megapixels(p)) for p in made), Decimal(0))
         return images + self.per_input_mp_usd * inputs + self._compute_usd(server_ms or {})
@@ -81,11 +83,12 @@ class PriceCard(Value):
     @property
     def in_words(self) -> str:
         """`$0.014 first MP + $0.001/further MP + $0.001/input MP`."""
+        most = "" if self.most_input_mp is None else f" (at most {self.most_input_mp:f} an image)"
         parts = [
             (self.per_image_usd, "/image"),
             (self.first_mp_usd or Decimal(0), " first MP"),
             (self.per_mp_usd, "/further MP" if self.first_mp_usd is not None else "/MP"),
-            (self.per_input_mp_usd, "/input MP"),
+            (self.per_input_mp_usd, f"/input MP{most}"),
             (self.per_second_usd, "/s"),
         ]
         return " + ".join(f"{format_usd(amount)}{unit}" for amount, unit in parts if amount) or "$0"
@@ -96,6 +99,11 @@ class PriceCard(Value):
         if self.round_up_mp:
             mp = (mp / self.round_up_mp).to_integral_value(rounding=ROUND_CEILING) * self.round_up_mp
         return mp
+
+    def _input_mp(self, pixels: int) -> Decimal:
+        if self.most_input_mp is not None:
+            pixels = min(pixels, int(self.most_input_mp * PIXELS_PER_MP[self.mp]))
+        return self.megapixels(pixels)
 
     def _output_usd(self, mp: Decimal) -> Decimal:
         if self.first_mp_usd is None:

@@ -7,6 +7,7 @@ a delivery into an `Outcome` off the event loop, after the clock has stopped and
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urljoin
@@ -46,6 +47,8 @@ Payload: TypeAlias = InlineImage | bytes | bytearray
 LOG = logging.getLogger(__name__)
 PARSE_INLINE_BELOW_BYTES = 64 * 1024
 MAX_REDIRECTS = 3
+ASK_AGAIN_S = 1.0
+"""How long to wait after a question was refused for the rate by an answer that does not say how long."""
 MOST_SPARE_IMAGES = 15
 """How many images beyond those that were asked for are fetched: some make four at a time, none makes hundreds."""
 SIMULATED_HEADER = "x-arena-simulated"
@@ -179,6 +182,7 @@ class _Steps:
     last_pending_ns: int | None = None
     first_done_ns: int | None = None
     interval_ns: int | None = None
+    refused_polls: int = 0
     simulated: bool = False
     request_id: str | None = None
     reported_cost_usd: Decimal | None = None
@@ -195,10 +199,15 @@ class _Steps:
         self.connected_ns = self._since(answered.marks.connected_ns)
         self.accepted_ns = self._first_byte(answered.marks)
         answer = await self._parse(answered)
-        while isinstance(answer, Pending):
-            self._note_cost(answer.cost_usd)
-            self.server_ms |= answer.server_ms
-            answered = await self._poll(answer, answered.marks.ended_ns)
+        while True:
+            if isinstance(answer, Pending):
+                self._note_cost(answer.cost_usd)
+                self.server_ms |= answer.server_ms
+                answered = await self._poll(answer, answered.marks.ended_ns)
+            elif (wait_s := self._wait_to_ask_again_s(answer, answered.exchange)) is not None:
+                answered = await self._ask_again(answered, wait_s)
+            else:
+                break
             answer = await self._parse(answered)
         if self.polls and self.first_done_ns is None:
             self.first_done_ns = self._since(answered.marks.ended_ns)
@@ -304,15 +313,36 @@ class _Steps:
         if objection is not None:
             raise _Failed(_bad_response(f"the address to poll {objection}"))
         await self.engine.sleep_until(seen_ns + ns_from_s(wait_s))
-        self.polls += 1
+        self.polls += pending.next.purpose is CallPurpose.POLL
         return await self._send(pending.next)
 
+    def _wait_to_ask_again_s(self, answer: Answer, exchange: Exchange) -> float | None:
+        """Seconds to wait where a question, and not the job, was refused for the rate; None where it was not, or where
+        the wait would outlast the deadline. The job goes on meanwhile, and is paid for.
+        """
+        if exchange.call.purpose is not CallPurpose.POLL or not isinstance(answer, Rejected):
+            return None
+        if answer.failure.kind is not FailureKind.RATE_LIMITED:
+            return None
+        told_s = answer.failure.retry_after_s
+        wait_s = max(ASK_AGAIN_S if told_s is None else told_s, self.job.endpoint.poll_interval_s)
+        left_s = math.inf if self.deadline is None else self.deadline.deadline - anyio.current_time()
+        return wait_s if wait_s < left_s else None
+
+    async def _ask_again(self, answered: Answered, wait_s: float) -> Answered:
+        await self.engine.sleep_until(answered.marks.ended_ns + ns_from_s(wait_s))
+        self.polls += 1
+        self.refused_polls += 1
+        return await self._send(answered.exchange.call)
+
     def _note_result(self, done: Done, answered: Answered) -> None:
+        refusals = self.refused_polls
+        refused = (f"refused {refusals}× to say how the job stands, for the rate",) if refusals else ()
         self.done = replace(
             done,
             images=done.images[: self.job.request.n + MOST_SPARE_IMAGES],
             server_ms={**self.server_ms, **done.server_ms},
-            remarks=(*done.remarks, *self.remarks),
+            remarks=(*done.remarks, *self.remarks, *refused),
         )
         self._note_cost(done.cost_usd)
         self.result_ns = self._first_byte(answered.marks)

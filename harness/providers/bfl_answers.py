@@ -81,8 +81,8 @@ def _stands(exchange: Exchange, reply: Mapping[str, JsonValue]) -> Answer:
     kind = ENDED.get(status, FailureKind.BAD_RESPONSE)
     message = f"{status or 'no status'}: {_details(reply)}".removesuffix(": ")
     cost_usd = _cost_usd(reply)
-    if cost_usd is None and kind is FailureKind.MODERATED_INPUT:
-        cost_usd = Decimal(0)  # documented as not charged, whatever the receipt of the submission said
+    if cost_usd is None and status in ENDED:
+        cost_usd = Decimal(0)  # documented: only what becomes ready is charged, whatever the receipt said
     return replace(wire.rejected(exchange, kind, message), cost_usd=cost_usd, request_id=task_id)
 
 

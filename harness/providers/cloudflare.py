@@ -136,7 +136,8 @@ class Cloudflare(Provider):
         reply = wire.table(wire.read_json(exchange.body))
         if exchange.status >= 300 or reply.get("success") is False:
             return _refused(exchange, reply)
-        image = wire.text(wire.table(reply.get("result")).get("image"))
+        # In the envelope as other models' images are; that it is there for this one, too, is not confirmed.
+        image = wire.text(wire.table(reply.get("result")).get("image")) or wire.text(reply.get("image"))
         if image is None:
             return wire.rejected(exchange, FailureKind.BAD_RESPONSE, "the answer has no `result` with an `image`")
         most_px = _most_px(job.endpoint)

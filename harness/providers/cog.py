@@ -98,10 +98,9 @@ class Cog(Provider):
         if status != "succeeded" or not found or len(found) < len(images):
             message = f"the answer has status {status!r} and no usable `output`"
             return wire.rejected(exchange, FailureKind.BAD_RESPONSE, message)
-        seconds = wire.number(wire.table(reply.get("metrics")).get("predict_time"))
         return Done(
             found,
-            server_ms={} if seconds is None else {"predict": seconds * 1000},
+            server_ms=wire.seconds_as_ms(predict=wire.table(reply.get("metrics")).get("predict_time")),
             request_id=wire.label(reply.get("id")) or wire.request_id(exchange.headers),
         )
 

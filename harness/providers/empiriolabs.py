@@ -124,10 +124,11 @@ def _address(endpoint: Endpoint, reply: Mapping[str, JsonValue], name: str) -> s
 
 def _completed(job: Job, exchange: Exchange, reply: Mapping[str, JsonValue], name: str | None) -> Answer:
     whole, result = reply.get("result"), wire.table(reply.get("result"))
-    lists = (whole, *(result.get(field) for field in ("data", "images", "urls")))
-    single = [result[field] for field in ("url", "image") if field in result]
-    entries = next((found for found in lists if isinstance(found, list)), single or None)
-    tables: list[JsonValue] = [{"url": e} if isinstance(e, str) else e for e in entries or []]
+    lists = (whole, *(result.get(field) for field in ("data", "images", "urls")), reply.get("data"))
+    named = [result[field] for field in ("url", "image") if field in result]
+    single = [whole] if "b64_json" in result else named or [whole]
+    entries = next((found for found in lists if isinstance(found, list)), single)
+    tables: list[JsonValue] = [{"url": e} if isinstance(e, str) else e for e in entries]
     images = images_of({"data": tables}, job.endpoint.base_url)
     if isinstance(images, str):
         message = "the job has completed and its `result` has no usable image"

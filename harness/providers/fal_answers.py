@@ -85,8 +85,9 @@ def entries(value: JsonValue) -> list[JsonValue]:
 
 def _timings(reply: Mapping[str, JsonValue]) -> dict[str, float]:
     """`timings` is a free table of seconds; `inference` is the model's."""
-    seconds = wire.milliseconds(reply.get("timings"))
-    return {"predict" if name == "inference" else name: value * 1000 for name, value in seconds.items()}
+    seconds = list(wire.table(reply.get("timings")).items())[: wire.MAX_TIMINGS]
+    told = wire.milliseconds(wire.seconds_as_ms(**dict(seconds)))
+    return {"predict" if name == "inference" else name: ms for name, ms in told.items()}
 
 
 def _cost_usd(endpoint: Endpoint, exchange: Exchange) -> Decimal | None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from harness.providers.base import Exchange, Job
 
 HEADERS = "x-litellm-"
+TIMING = f"{HEADERS}timing-"
+"""How headers begin that tell of single steps, such as `x-litellm-timing-llm-api-ms`; only detailed timing has them."""
 
 
 class LiteLLM(OpenAIImages):
@@ -60,24 +62,21 @@ class LiteLLM(OpenAIImages):
         headers = exchange.headers
 
         def said(name: str) -> float | None:
-            return _number(headers.get(HEADERS + name))
+            return wire.header_number(headers.get(HEADERS + name))
 
-        timed = {"total": said("response-duration-ms"), "overhead": said("overhead-duration-ms")}
+        whole = {"total": said("response-duration-ms"), "overhead": said("overhead-duration-ms")}
+        steps = {
+            name[len(TIMING) : -len("-ms")]: wire.header_number(value)
+            for name, value in headers.items()
+            if name.startswith(TIMING) and name.endswith("-ms")
+        }
         retries, fallbacks = said("attempted-retries") or 0, said("attempted-fallbacks") or 0
         remarks = [f"the proxy tried again {retries:.0f}×"] if retries else []
         if fallbacks:
             base = wire.label(headers.get(f"{HEADERS}model-api-base"))
             remarks.append(f"the proxy fell back {fallbacks:.0f}×, answered by {base or 'another model'}")
         return Extras(
-            {name: value for name, value in timed.items() if value is not None},
+            wire.milliseconds({**whole, **steps, **whole}),  # the whole first, and never one of its steps
             cost_usd=parse_usd(headers.get(f"{HEADERS}response-cost")),
             remarks=tuple(remarks),
         )
-
-
-def _number(text: str | None) -> float | None:
-    """A header's number; the proxy writes `None` where it knows none."""
-    try:
-        return wire.number(float(text or ""))
-    except ValueError:
-        return None

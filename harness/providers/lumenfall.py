@@ -131,9 +131,9 @@ class Lumenfall(OpenAIImages):
     def read_lookup(self, endpoint: Endpoint, exchange: Exchange) -> Lookup:
         """The gateway's own duration, and what it charged once the request is over."""
         said = wire.table(wire.read_json(exchange.body)) if exchange.status == 200 else {}
-        duration_ms = wire.number(said.get("duration_ms"))
         over = wire.text(said.get("status")) not in {None, "pending", "processing"}
-        return Lookup({} if duration_ms is None else {"total": duration_ms}, _cost(said, "currency") if over else None)
+        server_ms = wire.milliseconds({"total": said.get("duration_ms")})
+        return Lookup(server_ms, _cost(said, "currency") if over else None)
 
 
 def nearest_tier(job: Job) -> Tier | None:

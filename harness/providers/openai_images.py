@@ -188,8 +188,12 @@ class OpenAIImages(Provider):
         return {"size": self.sizing(job).wire}
 
     def extras(self, job: Job, reply: Mapping[str, JsonValue], exchange: Exchange) -> Extras:
-        """What a host says beside the images: `timings_ms`, and the cost in the header named `options.cost_header`."""
-        return Extras(wire.milliseconds(reply.get("timings_ms")), header_cost(job.endpoint, exchange))
+        """What a host says beside the images: `timings_ms`, and the cost in the header named `options.cost_header`.
+
+        OpenAI itself is known to tell its whole time in a header; it is not documented, and other hosts rarely do.
+        """
+        whole = wire.milliseconds({"total": wire.header_number(exchange.headers.get("openai-processing-ms"))})
+        return Extras({**whole, **wire.milliseconds(reply.get("timings_ms"))}, header_cost(job.endpoint, exchange))
 
     def probe(self, endpoint: Endpoint, key: SecretStr | None) -> WireCall | None:
         """The list of models, which every host of this protocol has."""

@@ -84,8 +84,9 @@ class Run:
         return entry.get("href") if isinstance(entry, dict) else entry
 
     def images(self, base_url: str) -> tuple[InlineImage | ImageAddress, ...]:
-        """Its images, in whichever of the four shapes; none if one of them cannot be read."""
-        lists = (self.output.get(name) for name in ("outputs", "image_urls", "images"))
+        """Its images, in whichever of the shapes; none if one of them cannot be read."""
+        inside = (self.output.get(name) for name in ("outputs", "image_urls", "images"))
+        lists = (*inside, self.told.get("outputs"), self.told.get("output"))
         entries = next((found for found in lists if isinstance(found, list) and found), [self.output.get("image")])
         told = [e for e in entries if not isinstance(e, dict) or e.get("type", "image") == "image"]
         found = [wire.image_reference(e.get("url") if isinstance(e, dict) else e, base_url) for e in told]

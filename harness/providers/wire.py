@@ -13,6 +13,7 @@ import pybase64
 from pydantic import JsonValue, SecretStr
 
 from arena.domain.failure import Failure, FailureKind, clean_message
+from arena.domain.outcome import CallPurpose
 from harness.addresses import belongs_to
 from harness.providers.base import (
     Exchange,
@@ -182,6 +183,14 @@ def number(value: object) -> float | None:
     return float(value) if 0 <= value < 1e15 else None
 
 
+def header_number(value: str | None) -> float | None:
+    """The number in a header; None where there is none, or where it says `None`, as some do."""
+    try:
+        return number(float(value or ""))
+    except ValueError:
+        return None
+
+
 def milliseconds(value: object) -> dict[str, float]:
     """The numeric entries of a table of timings that is in milliseconds already."""
     found = {label(name): number(entry) for name, entry in list(table(value).items())[:MAX_TIMINGS]}
@@ -265,9 +274,15 @@ def rejected(exchange: Exchange, kind: FailureKind, message: str) -> Rejected:
 
 
 def rejected_by_status(exchange: Exchange) -> Rejected:
-    """A rejection read from an error status and whatever envelope came with it (OpenAI, FastAPI, flat, plain text)."""
+    """A rejection read from an error status and whatever envelope came with it (OpenAI, FastAPI, flat, plain text).
+
+    What is not found when it is polled was accepted before: the provider has lost it, whereas a submission that finds
+    nothing names a wrong model.
+    """
     message, code = error_text(exchange.body)
     kind = kind_of(exchange.status, f"{code} {message}")
+    if kind is FailureKind.NOT_FOUND and exchange.call.purpose is CallPurpose.POLL:
+        kind = FailureKind.PROVIDER_ERROR
     failure = Failure(
         kind=kind,
         message=clean_message(message or f"HTTP {exchange.status}"),

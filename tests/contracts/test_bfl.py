@@ -175,9 +175,10 @@ def test_a_state_that_is_not_known_is_one_of_a_task_under_way():
     assert isinstance(CASE.parse(Reply({"id": "t", "status": "Warming up"})), Pending)
 
 
-def test_a_refused_prompt_is_not_charged_whatever_the_receipt_said():
-    refused = CASE.parse(Reply({"id": "t", "status": "Request Moderated", "cost": None}))
-    assert (refused.failure.kind, refused.cost_usd) == (FailureKind.MODERATED_INPUT, 0)
+@pytest.mark.parametrize("status", ["Request Moderated", "Content Moderated", "Error"])
+def test_what_does_not_become_ready_is_not_charged_whatever_the_receipt_said(status):
+    assert CASE.parse(Reply({"id": "t", "status": status, "cost": None})).cost_usd == 0
+    assert CASE.parse(Reply({"id": "t", "status": status, "cost": 0.5})).cost_usd == Decimal("0.005")
 
 
 def test_the_probe_asks_for_the_balance():

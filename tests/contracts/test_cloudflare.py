@@ -129,6 +129,10 @@ def test_an_envelope_that_denies_success_is_a_failure_whatever_its_status():
     assert bare.failure.kind is FailureKind.BAD_RESPONSE
 
 
+def test_an_image_without_the_envelope_is_read_too():
+    assert CASE.parse(Reply({"image": PNG})).images == (InlineImage(PNG),)
+
+
 def test_the_kinds_of_429_are_told_apart_and_keep_the_wait():
     kinds = {}
     for code in (971, 3036, 3040, None):
@@ -172,6 +176,18 @@ def test_the_price_of_4b_is_told_by_the_tile():
     assert str(tile) == "0.000287"
     edit = text.model_copy(update={"mode": "edit", "images": (source(512, 300),)})
     assert card.cost_usd(edit) == 4 * tile + card.per_input_mp_usd / 4
+
+
+def test_an_input_image_is_charged_at_the_size_that_it_is_sent_in():
+    book = Catalog(environ={}).prices()
+    large = {"mode": "edit", "images": (source(2048, 2048), source(64, 64))}
+    request = GenerationRequest.model_validate({"prompt": "a cat", "size": "1024x1024", **large})
+    cards = {c.endpoint: c for c in book if c.endpoint.startswith("cloudflare/")}
+    assert {name: float(card.cost_usd(request)) for name, card in cards.items()} == {
+        "cloudflare/flux.2-klein-4b": pytest.approx(4 * 0.000287 + 2 * 0.000059),
+        "cloudflare/flux.2-klein-9b": pytest.approx(0.015 + 2 * 0.002),
+    }
+    assert all("/input MP (at most 0.25 an image)" in card.in_words for card in cards.values())
 
 
 def test_a_probe_searches_for_the_model():

@@ -12,7 +12,7 @@ from arena.domain.outcome import CallPurpose
 from harness.providers import provider
 from harness.providers.base import Done, Exchange, How, ImageAddress, InlineImage, Pending, unsupported
 from tests.contracts.case import BASE_URL, IMAGE_URL, KEY, PNG, SOURCE, Reply
-from tests.contracts.cases.empiriolabs import ADDRESS, COMPLETED, JOB_ID, QUEUED, completed
+from tests.contracts.cases.empiriolabs import ADDRESS, COMPLETED, JOB_ID, QUEUED, completed, refused
 from tests.contracts.cases.empiriolabs import CASE as JOBS
 from tests.contracts.cases.empiriolabs_sync import CASE as HELD
 from tests.contracts.cases.empiriolabs_sync import answer
@@ -122,10 +122,17 @@ def test_what_has_neither_completed_nor_failed_goes_on():
         {"images": [{"url": IMAGE_URL}]},
         {"images": [IMAGE_URL]},
         {"urls": [IMAGE_URL]},
+        {"url": IMAGE_URL},
+        IMAGE_URL,
     ],
 )
 def test_several_layouts_of_a_result_are_read(result):
     assert JOBS.parse(Reply({**COMPLETED, "result": result})).images == (ImageAddress(IMAGE_URL),)
+
+
+def test_an_image_in_base64_or_beside_the_result_is_read_too():
+    assert JOBS.parse(Reply({**COMPLETED, "result": {"b64_json": PNG}})).images == (InlineImage(PNG),)
+    assert JOBS.parse(Reply({**COMPLETED, "data": [{"url": IMAGE_URL}]})).images == (ImageAddress(IMAGE_URL),)
 
 
 def test_half_a_result_is_none():
@@ -170,3 +177,8 @@ def test_shipped_endpoints_differ_in_sync_only():
     real = [e for e in shipped.values() if not e.simulated]
     assert {e.family for e in real} == {"flux.2-klein-4b"}
     assert {e.limits.max_pixels for e in real} == {1024 * 1024}
+
+
+def test_a_job_that_is_lost_is_no_wrong_model():
+    assert JOBS.parse(refused(404, "job_not_found")).failure.kind is FailureKind.PROVIDER_ERROR
+    assert JOBS.parse(refused(404, "model_not_found"), 0).failure.kind is FailureKind.NOT_FOUND

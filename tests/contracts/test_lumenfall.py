@@ -172,3 +172,11 @@ def test_the_list_of_models_has_them_without_vendor():
         e: ADAPTER.read_probe(SHIPPED[f"lumenfall/flux.2-klein-{e}"], reply).may_use for e in ("4b", "4b-edit", "9b")
     }
     assert may == {"4b": True, "4b-edit": False, "9b": False}
+
+
+def test_what_is_passed_through_without_a_mark_up_has_the_vendors_price():
+    book = {card.endpoint: card for card in Catalog(environ={}).prices()}
+    for size in ("4b", "9b"):
+        vendor, passed = book[f"replicate/flux.2-klein-{size}"], book[f"lumenfall/flux.2-klein-{size}-replicate"]
+        assert passed.per_input_mp_usd == vendor.per_input_mp_usd
+        assert passed.per_mp_usd == (vendor.per_mp_usd if vendor.first_mp_usd is None else vendor.first_mp_usd)

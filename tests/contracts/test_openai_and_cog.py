@@ -90,6 +90,12 @@ def test_openai_takes_a_path_on_its_own_host_and_a_data_uri():
     assert inline.images == (InlineImage(PNG),)
 
 
+def test_openais_own_time_is_kept_where_it_is_told():
+    body = {"data": [{"b64_json": PNG}]}
+    told = {said: OPENAI.parse(Reply(body, headers={"openai-processing-ms": said})).server_ms for said in ("812", "-")}
+    assert told == {"812": {"total": 812.0}, "-": {}}
+
+
 def test_cog_names_inputs_as_the_container_declares_them():
     options = {"fields": {"steps": "steps", "guidance": "", "format": ""}, "input": {"go_fast": True}}
     the_job = Job(make_endpoint(protocol="cog", options=options), COG.job().request, None)

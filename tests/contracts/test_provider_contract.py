@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from arena.catalog import Catalog
 from arena.domain.failure import FailureKind
+from arena.domain.outcome import CallPurpose
 from harness.providers import PROVIDERS, provider, wire
 from harness.providers.base import (
     CANONICAL_FIELDS,
     Done,
+    Exchange,
     FormBody,
     How,
     ImageAddress,
@@ -165,8 +167,10 @@ def test_failures_are_told_apart(case):
 @every_stage
 @pytest.mark.parametrize("envelope", ENVELOPES)
 def test_every_error_status_has_a_kind_and_keeps_the_message(case, stage, envelope):
+    polled = case.call(stage).purpose is CallPurpose.POLL
     for status, usual in STATUSES.items():
-        kind = case.kind(stage, status, usual)
+        lost = FailureKind.PROVIDER_ERROR if polled and status == 404 else usual  # the job was accepted before
+        kind = case.kind(stage, status, lost)
         answer = case.parse(Reply(ENVELOPES[envelope], status), stage)
         if kind is None:
             assert isinstance(answer, Pending)
@@ -279,8 +283,6 @@ def test_no_answer_to_a_lookup_or_a_probe_makes_it_raise(case, data, status):
     body = json.dumps(data.draw(anything)).encode()
     calls = adapter.lookups(job.endpoint, job.key, "r-1")
     probe = adapter.probe(job.endpoint, job.key)
-    from harness.providers.base import Exchange
-
     for call in calls:
         assert KEY in call.auth.value.get_secret_value()
         adapter.read_lookup(job.endpoint, Exchange(call, status, {}, body))
@@ -294,6 +296,28 @@ def test_messages_are_cut_and_cleaned(case, stage):
     failure = case.parse(Reply(body, 500), stage).failure
     assert 0 < len(failure.message) <= 500
     assert failure.message.isprintable()
+
+
+def enlarged(value):
+    """A body in which every number is beyond any time that a job can take."""
+    if isinstance(value, dict):
+        return {key: enlarged(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return list(map(enlarged, value))
+    return 2_000_000_000.5 if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+@every_case
+def test_a_server_that_took_longer_than_a_month_is_not_believed(case):
+    adapter, job = provider(case.protocol), case.job()
+    for reply in (r for r in (case.inline, case.address) if r is not None):
+        headers = {name: "9e14" if name.endswith("-ms") else value for name, value in reply.headers.items()}
+        done = case.parse(Reply(enlarged(reply.body), reply.status, headers))
+        told = dict(done.server_ms)
+        for call in adapter.lookups(job.endpoint, job.key, "r-1"):
+            late = {**enlarged(reply.body), "request_id": "r-1", "duration_ms": 9e14}
+            told |= adapter.read_lookup(job.endpoint, Exchange(call, 200, {}, json.dumps(late).encode())).server_ms
+        assert all(ms <= wire.MOST_MS for ms in told.values()), told
 
 
 def test_deep_json_is_no_json():

@@ -171,10 +171,16 @@ def test_a_run_without_a_name_is_lost_and_a_name_cannot_lead_elsewhere():
         {"images": [{"url": IMAGE_URL, "width": 512, "height": 768, "content_type": "image/png"}], "seed": 7},
         {"image": {"url": IMAGE_URL}},
         {"outputs": [], "image_urls": [IMAGE_URL]},
+        [{"type": "image", "url": IMAGE_URL}],
     ],
 )
 def test_the_output_is_read_in_every_shape(output):
     assert CASE.parse(Reply({**SUCCEEDED, "output": output})).images == (ImageAddress(IMAGE_URL),)
+
+
+def test_outputs_may_stand_beside_the_output():
+    run = {**SUCCEEDED, "output": None, "outputs": [{"type": "image", "url": IMAGE_URL}]}
+    assert CASE.parse(Reply(run)).images == (ImageAddress(IMAGE_URL),)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,16 @@ def test_the_servers_own_timings():
     assert LITELLM.parse(LITELLM.inline).server_ms == {"total": 812.4, "overhead": 3.9}
 
 
+def test_litellm_tells_of_single_steps_where_it_is_asked_to():
+    detailed = {"pre-processing": "1.5", "llm-api": "800", "post-processing": "None"}
+    headers = {**HEADERS, **{f"x-litellm-timing-{name}-ms": value for name, value in detailed.items()}}
+    told = LITELLM.parse(Reply(LITELLM.inline.body, headers=headers)).server_ms
+    assert told == {"pre-processing": 1.5, "llm-api": 800, "total": 812.4, "overhead": 3.9}
+    many = {f"x-litellm-timing-{number}-ms": "1" for number in range(100)} | {"x-litellm-timing-total-ms": "5"}
+    flooded = LITELLM.parse(Reply(LITELLM.inline.body, headers={**many, **HEADERS})).server_ms
+    assert (flooded["total"], flooded["overhead"], len(flooded)) == (812.4, 3.9, 50)
+
+
 def test_timings_that_are_none_are_left_out():
     data = VLLM.inline.body["data"]
     for metrics in (None, [], {}, {"stage_durations": {"a.b": "long", "a.c": -1, "a.d": None}}):

@@ -5,6 +5,7 @@ import base64
 import json
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from pydantic import SecretStr
@@ -14,6 +15,7 @@ from arena.domain.outcome import CallPurpose
 from arena.domain.request import GenerationRequest
 from harness.clock import SystemClock
 from harness.engine import Engine
+from harness.providers import wire
 from harness.providers.base import (
     Done,
     ImageAddress,
@@ -152,6 +154,41 @@ async def test_a_polled_job_is_followed_to_its_end_with_its_bracket():
 def answering_in_turn(*replies):
     queue = list(replies)
     return lambda host: (queue.pop(0) if len(queue) > 1 else queue[0])(host)
+
+
+class Throttling(Polled):
+    """The same, with refusals."""
+
+    def parse(self, job, exchange):
+        return wire.rejected_by_status(exchange) if exchange.status >= 300 else super().parse(job, exchange)
+
+
+def throttled(*headers):
+    return lambda _: response(b'{"detail": "slow down"}', "429 No", headers=list(headers))
+
+
+async def test_a_question_that_is_refused_for_the_rate_is_asked_again_and_the_job_is_not_lost():
+    wait = [("Retry-After", "0.05")]
+    status = answering_in_turn(says(poll="HOST/status"), throttled(*wait), throttled(*wait), says(image="HOST/i.png"))
+    with scripted(by_path(jobs=says(poll="HOST/status"), status=status, **{"i.png": response(PNG)})) as server:
+        delivery = await attempt(server.url, Throttling())
+    assert delivery.payloads == (PNG,)
+    t, asked = delivery.timings, [c for c in delivery.calls if c.purpose == "poll"]
+    assert (t.polls, [c.http_status for c in asked]) == (4, [200, 429, 429, 200])
+    assert t.last_pending_ns < asked[1].started_ns, "a refusal does not say that the job was still at work"
+    assert min(later.started_ns - refused.ended_ns for refused, later in pairwise(asked[1:])) >= 50_000_000
+    assert delivery.done.remarks == ("refused 2× to say how the job stands, for the rate",)
+    assert [r.headers.get("x-key") for r in server.requests] == ["canary-key"] * 5 + [None]
+
+
+async def test_a_refusal_that_outlasts_the_deadline_ends_the_trial_and_a_submission_is_never_made_twice():
+    with scripted(by_path(jobs=says(poll="HOST/s"), s=throttled(("Retry-After", "3600")))) as server:
+        polled = await attempt(server.url, Throttling())
+        assert len(server.requests) == 2
+    with scripted(by_path(jobs=throttled(("Retry-After", "0.01")))) as server:
+        submitted = await attempt(server.url, Throttling())
+        assert len(server.requests) == 1
+    assert polled.failure.kind is submitted.failure.kind is FailureKind.RATE_LIMITED
 
 
 async def test_a_key_never_follows_a_poll_address_to_another_host():

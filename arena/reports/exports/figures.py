@@ -140,8 +140,8 @@ RATINGS = Computed(
     no_window="a board rests on every vote",
 )
 
-AMOUNTS = ("per_image_usd", "first_mp_usd", "per_mp_usd", "per_input_mp_usd", "per_second_usd", "most_seconds",
-           "round_up_mp")  # fmt: skip
+AMOUNTS = ("per_image_usd", "first_mp_usd", "per_mp_usd", "per_input_mp_usd", "most_input_mp", "per_second_usd",
+           "most_seconds", "round_up_mp")  # fmt: skip
 
 
 def _prices(connection: Connection, scope: Scope) -> Iterator[Rows]:
@@ -172,7 +172,7 @@ def _price(row: dict[str, Any]) -> dict[str, Any]:
 
 PRICES = Computed(
     name="prices",
-    version=1,
+    version=2,
     about="One row a run and endpoint whose price was known then: the card in force; what it charges for is added up.",
     columns=(
         text("run_id", "The run.", required=True),
@@ -183,6 +183,7 @@ PRICES = Computed(
         real("first_mp_usd", "For the first megapixel of an image."),
         real("per_mp_usd", "For each megapixel, or for each further one.", required=True),
         real("per_input_mp_usd", "For each megapixel of input images.", required=True),
+        real("most_input_mp", "How many of them at most, of each image."),
         real("per_second_usd", "For each second of the server's own computing.", required=True),
         real("most_seconds", "How many of them at most."),
         real("round_up_mp", "The step to which sizes are rounded up, in megapixels; 0: exact.", required=True),

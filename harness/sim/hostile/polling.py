@@ -95,6 +95,13 @@ CASES = (
         becomes=(F.RATE_LIMITED,),
     ),
     _polled(
+        "poll-moment",
+        "asks to be left alone for a moment, and is ready then",
+        said({"detail": "later"}, "429 No", [("Retry-After", "1")]),
+        READY,
+        becomes=("ok",),
+    ),
+    _polled(
         "poll-redirect",
         "redirects questions, which carry the key, to another host",
         answer(b"", "302 Found", headers=[("Location", "{trap}/poll")]),

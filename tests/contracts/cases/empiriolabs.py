@@ -55,7 +55,6 @@ CASE = Case(
         (refused(401, "invalid_api_key"), FailureKind.AUTH),
         (refused(402, "insufficient_credits"), FailureKind.PAYMENT),
         (refused(403, "insufficient_credits"), FailureKind.PAYMENT),
-        (refused(404, "job_not_found"), FailureKind.NOT_FOUND),
         (refused(429, "rate_limit_exceeded"), FailureKind.RATE_LIMITED),
         (refused(503, "model_unavailable"), FailureKind.CAPACITY),
     ),

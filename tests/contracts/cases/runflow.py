@@ -72,7 +72,7 @@ CASE = Case(
         (refused(402, "INSUFFICIENT_CREDIT"), FailureKind.PAYMENT),
         (refused(403, "PERMISSION_DENIED"), FailureKind.AUTH),
         (refused(403, "EMAIL_NOT_VERIFIED"), FailureKind.AUTH),
-        (refused(404, "RUN_NOT_FOUND"), FailureKind.NOT_FOUND),
+        (refused(404, "RUN_NOT_FOUND"), FailureKind.PROVIDER_ERROR),
         (refused(429, "RATE_LIMITED"), FailureKind.RATE_LIMITED),
         (Reply({**SUCCEEDED, "output": {}}), FailureKind.BAD_RESPONSE),
     ),
