@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from arena.domain.failure import FailureKind
 from arena.errors import ConfigError
 from arena.metrics.figures import METRICS
 from arena.metrics.phases import PHASES
@@ -30,6 +31,8 @@ FOR_FIGURES = (
 FOR_PHASES = ("accepted_ms", "last_pending_ms", "first_done_ms", "server_queue_ms", "server_compute_ms")
 FOR_SLICES = ("mode", "category", "size")
 WINDOW_METRICS = (*METRICS, UPTIME)
+IN_VAIN = tuple(k.value for k in (FailureKind.DNS, FailureKind.CONNECT, FailureKind.TLS, FailureKind.CONNECT_TIMEOUT))
+"""How attempts end whose connection never stood; they have no mark of one, like those on a warm one."""
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -104,10 +107,10 @@ def outcome_frame(
 
 
 def at_warmth(outcomes: pd.DataFrame, warmth: Warmth) -> pd.DataFrame:
-    """Only the attempts on a connection that stood already, or only those that had to open one."""
+    """Only the attempts on a connection that stood already, or only those that had to open one, in vain or not."""
     if warmth == "any":
         return outcomes
-    opened = outcomes["connected_ms"].notna()
+    opened = outcomes["connected_ms"].notna() | outcomes["failure_kind"].isin(IN_VAIN)
     return outcomes[opened if warmth == "cold" else ~opened]
 
 

@@ -167,6 +167,21 @@ def test_uptime_counts_hours_and_not_attempts(database):
     assert alone.figures["uptime"].n == alone.figures["success_rate"].n
 
 
+@pytest.mark.parametrize("kind", [FailureKind.CONNECT, FailureKind.TLS, FailureKind.CONNECT_TIMEOUT, FailureKind.DNS])
+def test_a_connection_that_never_stood_is_a_cold_one(database, kind):
+    measured(database, "r1", NOW - timedelta(days=1), count=4, unknown=0)
+    with database.write() as connection:
+        first = connection.exec_driver_sql("SELECT min(id) FROM attempt").scalar_one()
+        connection.exec_driver_sql(f"UPDATE attempt SET status = 'failed', failure_kind = '{kind}' WHERE id = {first}")
+    digests.refresh(database)
+    with database.read() as connection:
+        frame = outcome_frame(connection, EVER)
+        rows = queries.outcomes(connection, "r1")
+    for outcomes in (frame, rows):
+        assert kind not in set(at_warmth(outcomes, "warm")["failure_kind"].dropna())
+        assert kind in set(at_warmth(outcomes, "cold")["failure_kind"].dropna())
+
+
 def test_cold_and_warm_connections_make_up_the_whole(database):
     measured(database, "r1", NOW - timedelta(days=1))
     with database.read() as connection:
