@@ -16,7 +16,7 @@ from arena.reports.board_measures import Beside, beside
 from arena.reports.leaderboard import Board, Leaderboard, leaderboard
 from arena.reports.matchups import Matchup, matchups
 from arena.store import vote_facts
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd
 from dashboards import data
 from dashboards import format as fmt
 from dashboards.charts import FRAME_PX, MIN_PX, ROW_PX, Chart
@@ -88,7 +88,7 @@ def table(shown: Leaderboard, found: Beside | None = None) -> Styler:
 WRITTEN: dict[str, Callable[[float], str]] = {
     "Elo": "{:.0f}".format,
     "Votes": "{:,.0f}".format,
-    "Win rate": "{:.0%}".format,
+    "Win rate": partial(format_percent, digits=0),
     "$ per 1,000": format_usd,
     "Time to image p50": format_ms,
     "n": "{:,.0f}".format,

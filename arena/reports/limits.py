@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from arena.errors import ConfigError
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd
 
 if TYPE_CHECKING:
     from arena.metrics.base import Figure
@@ -136,4 +136,4 @@ def text(name: LimitName, value: float) -> str:
     """A value of the figure that a limit is about."""
     if name == "p95":
         return format_ms(value)
-    return f"{value * 100:.1f} %" if name == "success" else format_usd(value)
+    return format_percent(value) if name == "success" else format_usd(value)

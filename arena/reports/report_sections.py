@@ -11,6 +11,7 @@ from arena.reports import leaderboard, methodology, report_charts, written
 from arena.reports.document import Cell, Column, Listing, Notice, Paragraph, Section, Table
 from arena.reports.leaderboard import Board
 from arena.reports.summary import verdicts
+from arena.units import format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,7 +178,7 @@ def _board_row(row: Row, *, simulated: bool) -> tuple[Cell, ...]:
         Cell(written.DASH if row.tier is None else str(row.tier)),
         Cell(written.DASH) if row.elo is None else Cell(f"{row.elo:.0f}", f"{low}–{high}"),
         Cell(f"{row.votes:,}"),
-        Cell(written.DASH if row.win_rate is None else f"{row.win_rate:.0%}"),
+        Cell(written.DASH if row.win_rate is None else format_percent(row.win_rate, 0)),
         Cell("; ".join(part for part in (note, "retired" if row.retired else "") if part)),
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from arena.domain.choices import Mode
+from arena.units import format_percent, percent
 from harness.cli import conditions, console
 from harness.cli.conditions import Days, Size, Warm
 from harness.cli.console import Json, out, print_json
@@ -131,7 +132,7 @@ def _share(m: Matchup) -> str:
     share = m.win_share
     if share.value is None or share.low is None or share.high is None:
         return "–"
-    return f"{share.value * 100:.0f} % [{share.low * 100:.0f}, {share.high * 100:.0f}]"
+    return f"{format_percent(share.value, 0)} [{percent(share.low, 0)}, {percent(share.high, 0)}]"
 
 
 def competitions(
@@ -245,7 +246,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     interval = "–" if row.low is None and row.high is None else f"[{ends[0]}, {ends[1]}]"
     elo = "–" if row.elo is None else f"{row.elo:.0f}"
     rank = "–" if row.rank_best is None else f"{row.rank_best}–{row.rank_worst}"
-    rate = "–" if row.win_rate is None else f"{row.win_rate * 100:.0f} %"
+    rate = "–" if row.win_rate is None else format_percent(row.win_rate, 0)
     note = row.note or ("provisional" if row.provisional else "")
     name = f"{row.entrant}{' (retired)' if row.retired else ''}"
     return str(row.tier or "–"), name, elo, interval, rank, str(row.votes), rate, note

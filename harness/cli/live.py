@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from arena.metrics.intervals import smallest_n_for_value
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd
 from harness.cli.console import err, say
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def table(progress: Progress) -> Table:
 
 
 def _cells(state: EndpointProgress) -> list[str | Text]:
-    success = f"{state.succeeded / state.ended * 100:.0f} %" if state.ended else "–"
+    success = format_percent(state.succeeded / state.ended, 0) if state.ended else "–"
     return [
         f"{state.ended}/{state.planned}",
         success,

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from arena.metrics.figures import METRICS
 from arena.metrics.phases import PHASES
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd, ms_digits, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,10 +148,11 @@ def _interval(metric: Metric, figure: Figure) -> str:
     if figure.low is None or figure.high is None:
         return ""
     if metric.unit == "ratio":
-        return f"[{figure.low * 100:.1f}, {figure.high * 100:.1f}]"
+        return f"[{percent(figure.low)}, {percent(figure.high)}]"
     if metric.unit == "ms" and (figure.value or 0) >= 1000:  # in seconds, as the value itself is written
         return f"[{figure.low / 1000:.2f}, {figure.high / 1000:.2f}]"
-    return f"[{figure.low:.0f}, {figure.high:.0f}]"
+    digits = ms_digits(figure.value or 0.0)
+    return f"[{figure.low:.{digits}f}, {figure.high:.{digits}f}]"
 
 
 def _number(metric: Metric, value: float) -> str:
@@ -159,7 +160,7 @@ def _number(metric: Metric, value: float) -> str:
         case "ms":
             return format_ms(value)
         case "ratio":
-            return f"{value * 100:.1f} %"
+            return format_percent(value)
         case "usd":
             return format_usd(value)
         case "count":
