@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from arena.domain.failure import FailureKind
 from arena.domain.run import RunStatus
@@ -171,8 +172,9 @@ def test_uptime_counts_hours_and_not_attempts(database):
 def test_a_connection_that_never_stood_is_a_cold_one(database, kind):
     measured(database, "r1", NOW - timedelta(days=1), count=4, unknown=0)
     with database.write() as connection:
-        first = connection.exec_driver_sql("SELECT min(id) FROM attempt").scalar_one()
-        connection.exec_driver_sql(f"UPDATE attempt SET status = 'failed', failure_kind = '{kind}' WHERE id = {first}")
+        first = connection.execute(sa.select(sa.func.min(runs.ATTEMPT.c.id))).scalar_one()
+        failure = {"status": "failed", "failure_kind": kind}
+        connection.execute(runs.ATTEMPT.update().where(runs.ATTEMPT.c.id == first).values(failure))
     digests.refresh(database)
     with database.read() as connection:
         frame = outcome_frame(connection, EVER)
