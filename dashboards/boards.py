@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from arena.reports.board_measures import Beside, beside
+from arena.reports.board_rows import PROVISIONAL
 from arena.reports.leaderboard import Board, Leaderboard, leaderboard
 from arena.reports.matchups import Matchup, matchups
 from arena.store import vote_facts
@@ -117,7 +118,7 @@ def _cells(row: Row, found: Beside | None) -> dict[str, float | str]:
         cells["Time to image p50"] = _number(mine.p50_ms.value)
         cells["n"] = _number(mine.p50_ms.n or None)
         cells["Last run"] = fmt.DASH if mine.last_run is None else f"{mine.last_run:%Y-%m-%d}"
-    cells["Note"] = row.note or ("provisional: its interval is still wide" if row.provisional else "")
+    cells["Note"] = row.note or (PROVISIONAL if row.provisional else "")
     return cells
 
 

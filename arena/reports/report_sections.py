@@ -8,6 +8,7 @@ from arena.domain.failure import FailureKind
 from arena.metrics.figures import METRICS
 from arena.metrics.phases import PHASES
 from arena.reports import leaderboard, methodology, report_charts, written
+from arena.reports.board_rows import PROVISIONAL
 from arena.reports.document import Cell, Column, Listing, Notice, Paragraph, Section, Table
 from arena.reports.leaderboard import Board
 from arena.reports.summary import verdicts
@@ -171,7 +172,7 @@ def board_sections(found: Sequence[Leaderboard]) -> list[Section]:
 
 
 def _board_row(row: Row, *, simulated: bool) -> tuple[Cell, ...]:
-    note = row.note or ("provisional: its interval is still wide" if row.provisional else "")
+    note = row.note or (PROVISIONAL if row.provisional else "")
     low, high = ("open" if bound is None else f"{bound:.0f}" for bound in (row.low, row.high))
     return (
         Cell(row.entrant, "simulated" if simulated else ""),
