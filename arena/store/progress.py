@@ -50,13 +50,19 @@ def counts(connection: Connection, run_id: str) -> list[Count]:
     ]
 
 
-def started_since(connection: Connection, run_id: str, since: datetime) -> dict[str, int]:
-    """How many attempts have started from an instant on, by endpoint."""
+def started_between(
+    connection: Connection, run_id: str, since: datetime, until: datetime, *, in_flight: bool
+) -> dict[str, int]:
+    """How many attempts have started in a stretch of time, by endpoint; `in_flight`: also those that have not ended.
+
+    These are known by when they were written down, just before they were sent.
+    """
+    started = sa.func.coalesce(ATTEMPT.c.started_at, ATTEMPT.c.intended_at) if in_flight else ATTEMPT.c.started_at
     query = (
         sa.select(TRIAL.c.endpoint_id, sa.func.count())
         .select_from(ATTEMPT)
         .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
-        .where(ATTEMPT.c.started_at >= since, TRIAL.c.run_id == run_id)
+        .where(started >= since, started <= until, TRIAL.c.run_id == run_id)
         .group_by(TRIAL.c.endpoint_id)
     )
     return {row[0]: int(row[1]) for row in connection.execute(query)}

@@ -18,8 +18,8 @@ def listing(page: int) -> None:
     frame = run_tables.history(lines)
     simulated = sum(line.run.simulated for line in lines)
     st.caption(
-        f"{fmt.count(len(lines), 'run')} of this page, {simulated} of them simulated. Images per attempt counts every "
-        "failure, whoever was to blame; a run's own page tells them apart. Times are UTC."
+        f"{fmt.count(len(lines), 'run')} of this page, {simulated} of them simulated. Images per attempt is of those "
+        "whose end is known, whoever was to blame for a failure; a run's own page tells that apart. Times are UTC."
     )
     shown = frame.assign(
         run=[f"run?run={line.run.id}" for line in lines],
