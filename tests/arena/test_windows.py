@@ -14,6 +14,8 @@ from arena.reports.windows import Window, at_warmth, outcome_frame, parse_window
 from arena.settings import Settings
 from arena.store import attempts, digests, queries, runs
 from arena.store.engine import open_database
+from arena.store.totals import runs_between
+from arena.store.windows import Between
 from tests.factories import failed, make_endpoint, make_plan, make_prompt, make_run, make_trial, succeeded
 from tests.postgres import new_postgres_database
 
@@ -192,6 +194,20 @@ def test_cold_and_warm_connections_make_up_the_whole(database):
     assert len(cold) + len(warm) == len(frame)
     assert cold["connected_ms"].min() == pytest.approx(9.000001)
     assert warm["connected_ms"].isna().all()
+
+
+def test_a_run_whose_process_died_is_no_run_of_later_windows(database):
+    began = NOW - timedelta(days=50)
+    measured(database, "died", began, status=RunStatus.RUNNING)
+    measured(database, "alive", NOW - timedelta(hours=1), status=RunStatus.RUNNING)
+    with database.write() as connection:
+        heard = {"heartbeat_at": began + timedelta(hours=1)}
+        connection.execute(runs.RUN.update().where(runs.RUN.c.id == "died").values(heard))
+    with database.read() as connection:
+        lately = runs_between(connection, Between(NOW - timedelta(days=30), NOW))
+        then = runs_between(connection, Between(began, began + timedelta(days=1)))
+    assert [run.id for run in lately] == ["alive"]
+    assert [run.id for run in then] == ["died"]
 
 
 def test_an_empty_database_has_no_providers(database):
