@@ -209,7 +209,7 @@ def _print_board(board: Leaderboard, measures: Beside | None = None) -> None:
     simulated = " · SIMULATED" if board.board.simulated else ""
     title = f"{board.board.name} · {board.votes:,} votes, {board.prompts} prompts, {board.voters} voters{simulated}"
     table = Table(title=title, title_justify="left", pad_edge=False, header_style="bold")
-    beside = ("$ / 1,000", "p50", "last run") if measures else ()
+    beside = ("$ / 1,000", "p50", "n", "last run") if measures else ()
     for name in ("tier", "entrant", "Elo", "95 % interval", "rank", "votes", "win rate", *beside, ""):
         table.add_column(name, justify="left" if name in {"entrant", ""} else "right")
     for row in board.rows:
@@ -221,7 +221,8 @@ def _print_board(board: Leaderboard, measures: Beside | None = None) -> None:
         if measures.verdict is not None:
             screen.print(f"{measures.verdict[:1].upper()}{measures.verdict[1:]}.")
         screen.print(
-            f"price and p50 of time to image: {measures.measured.note or measures.measured.conditions.sentence}"
+            f"price and p50 of time to image: {measures.measured.note or measures.measured.conditions.sentence}; "
+            "n is the number of successes behind the median"
         )
     if board.side_elo is not None and board.side_half_width_elo is not None:
         half = board.side_half_width_elo
@@ -238,7 +239,7 @@ def _measures(row: Row, measures: Beside | None) -> tuple[str, ...]:
         return ()
     mine = measures.of(row.entrant)
     day = "–" if mine.last_run is None else f"{mine.last_run:%Y-%m-%d}"
-    return format_usd(mine.usd_per_1000.value), format_ms(mine.p50_ms.value), day
+    return format_usd(mine.usd_per_1000.value), format_ms(mine.p50_ms.value), str(mine.p50_ms.n or "–"), day
 
 
 def _cells(row: Row) -> tuple[str, ...]:
