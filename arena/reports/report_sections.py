@@ -31,7 +31,8 @@ SIMULATED = (
     "nothing about any provider; they are marked, and never pooled with real ones."
 )
 UNDER_A_VALUE = (
-    "Below each value: its 95 % interval where it has one, and n, the number of attempts or images behind it."
+    "Below each value: its 95 % interval where it has one, and n, the number of attempts or images, or "
+    "for uptime of hours, behind it."
 )
 PRICE_COLUMNS = {
     "price": "Price", "from_date": "Since", "confidence": "Confidence", "source": "Source",

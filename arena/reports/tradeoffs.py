@@ -141,7 +141,8 @@ def _reasons(row: Row | None, summary: EndpointSummary | None) -> tuple[str, ...
     if summary is None:
         found.append("not measured in this window")
     elif summary.figures["time_to_image_p50_ms"].value is None:
-        found.append("no success in this window")
+        some = bool(summary.figures["success_rate"].value)
+        found.append("no success on a warm connection in this window" if some else "no success in this window")
     return tuple(found)
 
 

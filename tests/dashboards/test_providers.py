@@ -57,6 +57,18 @@ def test_the_table_holds_what_was_sent_in_the_window(open_page, lately):
     assert {"Uptime", "Generation p95", "Time to image p95", "$ / 1,000"} <= set(month.columns)
 
 
+def test_the_number_of_attempts_is_that_of_the_table_without_warm_up(open_page, lately):
+    database = open_database(Settings())
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE trial SET phase = 'warmup' WHERE seq < 4")
+        connection.exec_driver_sql("DELETE FROM digest")
+    database.close()
+    app = open_page("providers")
+    counted = app.table[0].value["Attempts"].sum()
+    assert counted == 88
+    assert f"{counted:.0f} attempts without warm" in words(app)
+
+
 def test_a_window_that_holds_nothing_says_so(open_page, directory):
     make_run(directory)  # of a year ago
     assert "Nothing was measured in this window" in words(open_page("providers", window="24h"))
