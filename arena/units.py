@@ -73,7 +73,8 @@ def format_percent(share: float, digits: int = 1) -> str:
 
 def percent(share: float, digits: int = 1) -> str:
     """The number of `format_percent`: `97.5`, but `99.96` and not `100.0`."""
-    while digits < MOST_PERCENT_DIGITS and 0 < share < 1 and float(f"{share * 100:.{digits}f}") in {0.0, 100.0}:
+    some = 1e-9 < share < 1 - 1e-9
+    while some and digits < MOST_PERCENT_DIGITS and float(f"{share * 100:.{digits}f}") in {0.0, 100.0}:
         digits += 1
     return f"{share * 100:.{digits}f}"
 

@@ -28,6 +28,10 @@ def test_all_is_all_and_none_is_none():
     assert [format_percent(share, 0) for share in (1.0, 0.996, 0.5, 0.002)] == ["100 %", "99.6 %", "50 %", "0.2 %"]
 
 
+def test_the_last_bit_of_a_float_is_no_share():
+    assert [format_percent(share) for share in (7e-18, 1 - 2e-16)] == ["0.0 %", "100.0 %"]
+
+
 def test_a_limit_is_not_told_as_a_stricter_one():
     assert limits.Limits(success=0.9995).written("success") == "success rate at least 99.95 %"
 
