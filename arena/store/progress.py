@@ -1,4 +1,7 @@
-"""How far a run has got, counted in the database: no row of an attempt leaves it."""
+"""How far a run has got, counted in the database: no row of an attempt leaves it.
+
+Of a run whose attempts were pruned its digest is counted.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from arena.store import digests, pruned_outcomes
 from arena.store.runs import ATTEMPT, TRIAL
 
 if TYPE_CHECKING:
@@ -36,6 +40,8 @@ def planned(connection: Connection, run_id: str) -> dict[str, int]:
 
 def counts(connection: Connection, run_id: str) -> list[Count]:
     """Attempts by endpoint, status and kind of failure, those in flight (`intended`) too."""
+    if pruned_outcomes.pruned_runs(connection, run_id):
+        return _digested(connection, run_id)
     same = (TRIAL.c.endpoint_id, ATTEMPT.c.status, ATTEMPT.c.failure_kind, ATTEMPT.c.simulated)
     query = (
         sa.select(*same, sa.func.count().label("attempts"), sa.func.sum(ATTEMPT.c.cost_nano_usd).label("cost"))
@@ -48,6 +54,17 @@ def counts(connection: Connection, run_id: str) -> list[Count]:
         Count(r.endpoint_id, r.status, r.failure_kind, bool(r.simulated), int(r.attempts), r.cost)
         for r in connection.execute(query)
     ]
+
+
+def _digested(connection: Connection, run_id: str) -> list[Count]:
+    table, same = digests.stored(connection, run_id), ("endpoint", "status", "failure_kind", "simulated")
+    for name in same[:-1]:
+        table = table.set_column(table.column_names.index(name), name, table[name].cast("string"))
+    counted = table.group_by(list(same)).aggregate([([], "count_all"), ("cost_nano_usd", "sum")])
+    found = [
+        Count(*(row[name] for name in same), row["count_all"], row["cost_nano_usd_sum"]) for row in counted.to_pylist()
+    ]
+    return sorted(found, key=lambda c: (c.endpoint, c.status, c.failure_kind or "", c.simulated))
 
 
 def started_between(

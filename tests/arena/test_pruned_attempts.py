@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from arena.errors import ConfigError, RunBusyError, StoreError
+from arena.reports.progress import progress
 from arena.reports.summary import as_json, summarize
 from arena.reports.windows import provider_summaries
 from arena.store import digests, pruning, queries, runs, totals
@@ -26,6 +27,7 @@ def read(database, run_id):
         return {
             "summary": as_json(summarize(rows)),
             "window": provider_summaries(connection, EVER, phases=True),
+            "progress": progress(connection, runs.get_run(connection, run_id), now=NOW),
             "overview": queries.run_overview(connection).astype(str).to_dict("records"),
             "counted": totals.counted(connection, {}),
             "last measured": last_runs(connection, sorted(set(rows["endpoint"])), simulated=False),
