@@ -144,15 +144,21 @@ def show(run: Annotated[str, typer.Argument(help=RUN_HELP)] = "last", *, as_json
 def _show(database: Database, run_id: str, *, as_json: bool) -> None:
     from arena.reports.scores import as_json as scores_json
     from arena.reports.scores import scored, suspects
+    from arena.store.pruning import attempts_pruned_at
     from arena.store.scores import delivered_scores, instruments
 
     with database.read() as connection:
         rows, known = delivered_scores(connection, run_id), instruments(connection)
+        gone = attempts_pruned_at(connection, run_id)
     found, apart = scored(rows, known), suspects(rows, known)
     if as_json:
         print_json(scores_json(run_id, found, apart))
         return
     _print_scores(run_id, found, apart)
+    if gone is not None:
+        out().print(
+            f"note: attempts of this run were pruned on {gone:%Y-%m-%d}, and the scores of their images with them"
+        )
 
 
 def _print_scores(run_id: str, found: Sequence[Scored], apart: Sequence[Suspect]) -> None:

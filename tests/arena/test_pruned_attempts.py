@@ -62,6 +62,16 @@ def test_no_figure_changes_when_attempts_go(database):
     assert read(database, "one")[0] == before
 
 
+@pytest.mark.parametrize("purpose", ["capacity", "behaviour"])
+def test_what_a_digest_cannot_tell_is_not_pruned(database, purpose):
+    """How long requests waited for our own limits, and the images themselves."""
+    measured(database, "one", NOW - timedelta(days=1))
+    with database.write() as connection:
+        connection.execute(runs.RUN.update().values(purpose=purpose))
+    with database.read() as connection:
+        assert pruning.with_attempts(connection, datetime(2100, 1, 1, tzinfo=UTC)) == []
+
+
 def test_the_digest_of_a_pruned_run_stays_whatever_is_asked_of_it(database):
     measured(database, "one", NOW - timedelta(days=1))
     digests.refresh(database)
