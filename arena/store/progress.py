@@ -62,7 +62,15 @@ def _digested(connection: Connection, run_id: str) -> list[Count]:
         table = table.set_column(table.column_names.index(name), name, table[name].cast("string"))
     counted = table.group_by(list(same)).aggregate([([], "count_all"), ("cost_nano_usd", "sum")])
     found = [
-        Count(*(row[name] for name in same), row["count_all"], row["cost_nano_usd_sum"]) for row in counted.to_pylist()
+        Count(
+            row["endpoint"],
+            row["status"],
+            row["failure_kind"],
+            row["simulated"],
+            row["count_all"],
+            row["cost_nano_usd_sum"],
+        )  # fmt: skip
+        for row in counted.to_pylist()
     ]
     return sorted(found, key=lambda c: (c.endpoint, c.status, c.failure_kind or "", c.simulated))
 
