@@ -69,7 +69,7 @@ def _digested(connection: Connection, run_id: str) -> list[Count]:
             row["simulated"],
             row["count_all"],
             row["cost_nano_usd_sum"],
-        )  # fmt: skip
+        )
         for row in counted.to_pylist()
     ]
     return sorted(found, key=lambda c: (c.endpoint, c.status, c.failure_kind or "", c.simulated))
