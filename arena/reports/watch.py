@@ -113,7 +113,8 @@ def report(connection: Connection, now: datetime, rules: Rules | None = None, sc
         by_votes = Scores("votes", vote_scores(connection, begin), rules.worth.quality)
         every += [one for s in (by_votes, *scores) for one in _of_scores(s, rules)]
     at = threshold(len(every) * (2 if rules.tell_better else 1), rules.false_alarms_per_year)
-    begun_earlier = len(frame) and watched_figures.utc_days(frame).min() <= today - HISTORY_DAYS + 1
+    days = watched_figures.utc_days(frame)
+    begun_earlier = bool(((days >= 0) & (days <= today - HISTORY_DAYS + 1)).any())  # -1: nobody knows
     shown_from = today - HISTORY_DAYS + (FORGOTTEN_DAYS if begun_earlier else 0)
     found: list[Incident] = []
     states: list[SeriesState] = []
