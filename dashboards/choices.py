@@ -74,7 +74,7 @@ def _cells(held: Held) -> dict[str, str]:
         "Endpoint": c.endpoint,
         "Elo": f"{c.elo:.0f} [{ends[0]}, {ends[1]}]",
         "p95": _figure("p95", c.p95_ms),
-        "$ per 1,000": format_usd(c.usd_per_1000.value),
+        "$ per 1,000": f"{format_usd(c.usd_per_1000.value)}, n {c.usd_per_1000.n}",
         "Success": _figure("success", c.success),
         "Probability of being best": fmt.DASH if held.probability_best is None else chance_text(held.probability_best),
         "Limits": "; ".join(said) or fmt.DASH,
