@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from arena.units import format_percent
+from arena.units import percent as percent_of
 from harness.cli import console
 from harness.cli.console import Json, out, print_json, say
 
@@ -208,7 +210,8 @@ def figure_text(value: float | None, low: float | None, high: float | None, *, p
     if value is None:
         return "–"
     if percent:
-        return f"{value:.0%}" + ("" if low is None or high is None else f" [{100 * low:.0f}, {100 * high:.0f}]")
+        ends = "" if low is None or high is None else f" [{percent_of(low, 0)}, {percent_of(high, 0)}]"
+        return format_percent(value, 0) + ends
     digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
     bounds = "" if low is None or high is None else f" [{low:.{digits}f}, {high:.{digits}f}]"
     return f"{value:.{digits}f}{bounds}"

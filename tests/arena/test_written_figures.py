@@ -11,6 +11,7 @@ from arena.pricing import PriceCard
 from arena.reports import limits, wording, written
 from arena.units import format_percent, format_usd
 from harness.cli import tables
+from harness.cli.score import figure_text
 
 SUCCESS = next(metric for metric in METRICS if metric.name == "success_rate")
 P50 = next(metric for metric in METRICS if metric.name == "time_to_image_p50_ms")
@@ -21,6 +22,10 @@ def test_one_failure_in_thousands_is_not_written_as_none():
     assert written.figure_text(SUCCESS, rate) == "99.96 % (99.8–99.99 %, n 2500)"
     assert tables.written(SUCCESS, rate) == "99.96 % [99.8, 99.99]"
     assert wording.value_text("ratio", 0.9996) == limits.text("success", 0.9996) == "99.96 %"
+
+
+def test_a_metric_that_nearly_always_agrees_is_not_said_to_do_so_always():
+    assert figure_text(0.997, 0.991, 0.9991, percent=True) == "99.7 % [99, 99.9]"
 
 
 def test_all_is_all_and_none_is_none():
