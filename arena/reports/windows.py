@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from arena.domain.failure import FailureKind
@@ -50,10 +50,17 @@ class Window:
         return cls(end - timedelta(days=days), end)
 
     @property
+    def last_day(self) -> date:
+        """The last day (UTC) that is in it: that before the end, where it ends as a day begins."""
+        return (self.end.astimezone(UTC) - timedelta(microseconds=1)).date()
+
+    @property
     def text(self) -> str:
-        """`2026-10-22 to 2026-11-21`, with the time of day where it is shorter than two days."""
-        form = "%Y-%m-%d" if self.end - self.start >= timedelta(days=2) else "%Y-%m-%d %H:%M"
-        return f"{self.start:{form}} to {self.end:{form}} UTC"
+        """`2026-10-22 to 2026-11-21 UTC`, both days in it; with the time of day where it is shorter than two days."""
+        start, end = (moment.astimezone(UTC) for moment in (self.start, self.end))
+        if end - start < timedelta(days=2):
+            return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+        return f"{start:%Y-%m-%d} to {self.last_day:%Y-%m-%d} UTC"
 
 
 def parse_window(text: str, now: datetime | None = None) -> Window:

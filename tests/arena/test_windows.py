@@ -1,6 +1,6 @@
 """Figures over a stretch of time: the same from digests and from rows, and nothing from outside it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pandas as pd
 import pytest
@@ -20,6 +20,7 @@ from tests.factories import failed, make_endpoint, make_plan, make_prompt, make_
 from tests.postgres import new_postgres_database
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
+PLUS_TWO = timezone(timedelta(hours=2))
 EVER = Window(NOW - timedelta(days=400), datetime(2100, 1, 1, tzinfo=UTC))  # intents are dated by the real clock
 KINDS = (FailureKind.PROVIDER_ERROR, FailureKind.TIMEOUT, FailureKind.MODERATED_OUTPUT, FailureKind.AUTH)
 PROMPTS = {p.id: p for p in (make_prompt("cat"), make_prompt("poster", category="typography"))}
@@ -168,6 +169,20 @@ def test_uptime_counts_hours_and_not_attempts(database):
     alone = next(s for s in summaries_of(frame) if s.endpoint == "lab/one")
     assert alone.figures["uptime"].value == pytest.approx(alone.figures["success_rate"].value)
     assert alone.figures["uptime"].n == alone.figures["success_rate"].n
+
+
+@pytest.mark.parametrize(
+    ("window", "text"),
+    [
+        (parse_window("2026-10-01..2026-11-01"), "2026-10-01 to 2026-10-31 UTC"),
+        (parse_window("30d", NOW), "2026-03-01 to 2026-03-31 UTC"),
+        (parse_window("2026-10-01..2026-10-02"), "2026-10-01 00:00 to 2026-10-02 00:00 UTC"),
+        (Window(datetime(2026, 3, 2, tzinfo=PLUS_TWO), datetime(2026, 4, 1, tzinfo=PLUS_TWO)),
+         "2026-03-01 to 2026-03-31 UTC"),
+    ],
+)  # fmt: skip
+def test_a_window_names_the_last_day_that_is_in_it_by_utc(window, text):
+    assert window.text == text
 
 
 @pytest.mark.parametrize("kind", [FailureKind.CONNECT, FailureKind.TLS, FailureKind.CONNECT_TIMEOUT, FailureKind.DNS])
