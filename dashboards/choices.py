@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from arena.reports.limits import TITLES, Limits, text
+from arena.reports.limits import TITLES, Limits, shortfall, text
 from arena.reports.recommend import recommend
 from arena.reports.wording import chance_text
 from arena.units import format_usd
@@ -65,9 +65,9 @@ def table(chosen: Recommendation) -> pd.DataFrame:
 
 def _cells(held: Held) -> dict[str, str]:
     c = held.candidate
-    missed = [TITLES[check.limit] for check in held.checks if not check.kept.admits]
+    missed = shortfall(held.checks)
     open_ = [TITLES[check.limit] for check in held.doubts]
-    said = [f"misses {', '.join(missed)}"] if missed else ["keeps all"] if held.checks else []
+    said = [missed] if missed else ["keeps all"] if held.checks else []
     said += [f"open: {', '.join(open_)}"] if open_ else []
     ends = [fmt.DASH if end is None else f"{end:.0f}" for end in (c.rating.low, c.rating.high)]
     cells = {

@@ -10,6 +10,8 @@ from arena.errors import ConfigError
 from arena.units import format_ms, format_percent, format_usd
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from arena.metrics.base import Figure
     from arena.reports.tradeoffs import Candidate
 
@@ -104,6 +106,14 @@ class Check:
         told = f"{TITLES[self.limit]} {text(self.limit, figure.value)}{interval}, n {figure.n}"
         doubt = "" if self.kept in {Kept.YES, Kept.NO} else f": keeps the limit {self.kept.value}"
         return f"{told}; the limit is {text(self.limit, self.bound)}{doubt}"
+
+
+def shortfall(held: Sequence[Check]) -> str:
+    """`misses price per 1,000; success rate is not known`; empty where every limit is kept."""
+    missed = [TITLES[c.limit] for c in held if not c.kept.admits and c.kept is not Kept.UNKNOWN]
+    unknown = [TITLES[c.limit] for c in held if c.kept is Kept.UNKNOWN]
+    parts = [f"misses {', '.join(missed)}"] if missed else []
+    return "; ".join([*parts, *(f"{title} is not known" for title in unknown)])
 
 
 def checks(candidate: Candidate, limits: Limits) -> tuple[Check, ...]:

@@ -101,15 +101,14 @@ def _table(chosen: Recommendation, found: Measured) -> Table:
 
 
 def _cells(held: Held) -> tuple[str, ...]:
-    from arena.reports.limits import TITLES
+    from arena.reports.limits import shortfall
     from arena.reports.wording import chance_text
     from arena.units import format_usd
 
     c, row = held.candidate, held.candidate.rating
     ends = ["open" if end is None else f"{end:.0f}" for end in (row.low, row.high)]
-    missed = [TITLES[check.limit] for check in held.checks if not check.kept.admits]
     best = "–" if held.probability_best is None else chance_text(held.probability_best)
-    said = f"misses {', '.join(missed)}" if missed else "open" if held.doubts else "kept" if held.checks else ""
+    said = shortfall(held.checks) or ("open" if held.doubts else "kept" if held.checks else "")
     times, rate = _figure("p95", c.p95_ms), _figure("success", c.success)
     price = f"{format_usd(c.usd_per_1000.value)}\nn {c.usd_per_1000.n}"
     return (
