@@ -62,8 +62,7 @@ def _verdict(verdict: Verdict, *, simulated: bool) -> str:
     )
     if not verdict.overlapping:
         return said
-    why = "the prices are the same" if metric.unit == "usd" else "the intervals overlap"
-    return f"{said} Not told apart from {', '.join(verdict.overlapping)}: {why}."
+    return f"{said} Not told apart from {', '.join(verdict.overlapping)}: {verdict.why}."
 
 
 def figure_sections(summaries: Sequence[EndpointSummary], metrics: Sequence[Metric]) -> list[Section]:

@@ -107,8 +107,7 @@ def print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
     units = {metric.name: metric for metric in METRICS}
     for verdict in verdicts:
         metric = units[verdict.metric]
-        alike = "the same price as" if metric.unit == "usd" else "intervals overlap with"
-        also = f"; {alike} {_named(verdict.overlapping)}" if verdict.overlapping else ""
+        also = f"; not told apart from {_named(verdict.overlapping)}: {verdict.why}" if verdict.overlapping else ""
         value = f"{written(metric, verdict.figure)}, n={verdict.figure.n}"
         line = Text(verdict.claim, style="bold")
         console.print(line.append(f": {verdict.endpoint} ({metric.title} {value}{also})", style="not bold"))

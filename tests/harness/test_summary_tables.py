@@ -43,6 +43,6 @@ def test_phases_say_their_n_and_what_is_simulated():
 def test_who_costs_the_same_is_not_said_to_have_an_interval():
     text = printed(tables.print_verdicts, verdicts([summary("lab/one"), summary("lab/two")]))
     cheapest = next(line for line in text.splitlines() if line.startswith("cheapest"))
-    assert "the same price as lab/" in cheapest
+    assert "not told apart from lab/two: the prices are the same" in cheapest
     assert "interval" not in cheapest
     assert "n=38" in cheapest
