@@ -118,6 +118,14 @@ def test_a_day_without_a_request_is_a_gap_in_the_line():
     assert "Lower is better" in chart.subtitle
 
 
+def test_a_single_day_stands_among_days_and_not_among_milliseconds():
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    points = (Point(began, Figure(1000.0, 30, 900.0, 1100.0)),)
+    chart = trend_charts.over_time([Trend("lab/one", False, points)], P50, colours({"lab/one": "lab"}), DAY)
+    assert list(chart.figure.layout.xaxis.range) == [began - DAY, began + DAY]
+    assert trend_charts.over_time([], P50, {}, DAY).figure.layout.xaxis.range is None
+
+
 def test_the_distribution_draws_what_share_took_at_most_so_long():
     frame = pd.DataFrame(
         {
