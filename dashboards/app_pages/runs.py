@@ -24,10 +24,9 @@ def listing(page: int) -> None:
     shown = frame.assign(
         run=[f"run?run={line.run.id}" for line in lines],
         simulated=["SIMULATED" if line.run.simulated else "" for line in lines],
-        cost_usd=[format_usd(line.cost_usd) for line in lines],
     )
     st.dataframe(
-        shown,
+        shown.style.format({"cost_usd": format_usd}, na_rep=fmt.DASH),  # a number still, by which one can sort
         hide_index=True,
         height="content",
         placeholder=fmt.DASH,
