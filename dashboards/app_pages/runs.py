@@ -11,6 +11,11 @@ from dashboards.guard import guarded
 NUMBER = st.column_config.NumberColumn
 
 
+def dollars(value: object) -> str:
+    """A cost as it is written; its cell stays a number, by which one can sort."""
+    return format_usd(float(str(value)))
+
+
 @guarded()
 def listing(page: int) -> None:
     """One page of the list; reads itself again while one of its runs is running."""
@@ -26,7 +31,7 @@ def listing(page: int) -> None:
         simulated=["SIMULATED" if line.run.simulated else "" for line in lines],
     )
     st.dataframe(
-        shown.style.format({"cost_usd": format_usd}, na_rep=fmt.DASH),  # a number still, by which one can sort
+        shown.style.format({"cost_usd": dollars}, na_rep=fmt.DASH),
         hide_index=True,
         height="content",
         placeholder=fmt.DASH,
