@@ -12,7 +12,7 @@ from PIL import Image
 from pydantic import Field, model_validator
 
 from arena.domain.base import Value
-from arena.units import format_usd
+from arena.units import format_exact_usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -91,7 +91,7 @@ class PriceCard(Value):
             (self.per_input_mp_usd, f"/input MP{most}"),
             (self.per_second_usd, "/s"),
         ]
-        return " + ".join(f"{format_usd(amount)}{unit}" for amount, unit in parts if amount) or "$0"
+        return " + ".join(f"{format_exact_usd(amount)}{unit}" for amount, unit in parts if amount) or "$0"
 
     def megapixels(self, pixels: int) -> Decimal:
         """Megapixels as they are charged."""

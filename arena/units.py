@@ -1,5 +1,6 @@
 """Units, their conversions and how they are written. Every name in the project says its unit."""
 
+import math
 from decimal import Decimal, InvalidOperation
 
 NS_PER_MS = 1_000_000
@@ -7,6 +8,7 @@ NS_PER_S = 1_000_000_000
 NANO_USD_PER_USD = 1_000_000_000
 MOST_USD = 1_000_000
 """No image costs more; a server that says so is not believed."""
+MOST_PERCENT_DIGITS = 6
 
 
 def ms_from_ns(value_ns: int | None) -> float | None:
@@ -39,26 +41,54 @@ def parse_usd(text: object) -> Decimal | None:
 
 
 def format_usd(value_usd: Decimal | float | None) -> str:
-    """`$0.0123`, with as many digits as a price per image needs; an unknown cost is a dash, never a zero."""
+    """`$0.0123`, with three digits that count where it is less than a dollar, and cents at least where it is more.
+
+    An unknown cost is a dash, never a zero.
+    """
     if value_usd is None:
         return "–"
     value = float(value_usd)
-    if value == 0:
+    if abs(value) < 1e-9:
         return "$0"
-    if value >= 100:
-        return f"${value:,.0f}"
-    if value < 0.0001:
-        return f"${value:.2g}" if value >= 1e-9 else "$0"
-    return f"${value:.{2 if value >= 1 else 3 if value >= 0.1 else 4}f}"
+    if value < 0:
+        return f"-{format_usd(-value)}"
+    if value >= 1:
+        return f"${value:,.0f}" if value >= 100 else f"${value:.2f}"
+    if value >= 0.01:
+        return f"${value:.{3 if value >= 0.1 else 4}f}"
+    whole, _, digits = f"{value:.{2 - math.floor(math.log10(value))}f}".partition(".")
+    return f"${whole}.{digits.rstrip('0').ljust(4, '0')}"
+
+
+def format_exact_usd(value_usd: Decimal) -> str:
+    """A list price, of which nothing is rounded away: `$0.000236`."""
+    rounded = format_usd(value_usd)
+    return rounded if Decimal(rounded[1:].replace(",", "")) == value_usd else f"${value_usd.normalize():f}"
+
+
+def format_percent(share: float, digits: int = 1) -> str:
+    """`97.5 %`; what is less than all is never written as 100 %, nor what is more than nothing as 0 %."""
+    return f"{percent(share, digits)} %"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """The number of `format_percent`: `97.5`, but `99.96` and not `100.0`."""
+    some = 1e-9 < share < 1 - 1e-9
+    while some and digits < MOST_PERCENT_DIGITS and float(f"{share * 100:.{digits}f}") in {0.0, 100.0}:
+        digits += 1
+    return f"{share * 100:.{digits}f}"
 
 
 def format_ms(value_ms: float | None) -> str:
     """`87 ms`, `1.24 s`: three significant digits are all that a latency figure carries."""
     if value_ms is None:
         return "–"
-    if value_ms < 99.95:
-        return f"{value_ms:.{2 if value_ms < 9.995 else 1}f} ms"
-    return f"{value_ms:.0f} ms" if value_ms < 1000 else f"{value_ms / 1000:.2f} s"
+    return f"{value_ms:.{ms_digits(value_ms)}f} ms" if value_ms < 1000 else f"{value_ms / 1000:.2f} s"
+
+
+def ms_digits(value_ms: float) -> int:
+    """How many decimals three significant digits of less than a second have, in milliseconds."""
+    return 2 if value_ms < 9.995 else 1 if value_ms < 99.95 else 0
 
 
 def format_duration_s(value_s: float) -> str:

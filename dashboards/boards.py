@@ -13,10 +13,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from arena.reports.board_measures import Beside, beside
+from arena.reports.board_rows import PROVISIONAL
 from arena.reports.leaderboard import Board, Leaderboard, leaderboard
 from arena.reports.matchups import Matchup, matchups
 from arena.store import vote_facts
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd
 from dashboards import data
 from dashboards import format as fmt
 from dashboards.charts import FRAME_PX, MIN_PX, ROW_PX, Chart
@@ -88,7 +89,7 @@ def table(shown: Leaderboard, found: Beside | None = None) -> Styler:
 WRITTEN: dict[str, Callable[[float], str]] = {
     "Elo": "{:.0f}".format,
     "Votes": "{:,.0f}".format,
-    "Win rate": "{:.0%}".format,
+    "Win rate": partial(format_percent, digits=0),
     "$ per 1,000": format_usd,
     "Time to image p50": format_ms,
     "n": "{:,.0f}".format,
@@ -117,7 +118,7 @@ def _cells(row: Row, found: Beside | None) -> dict[str, float | str]:
         cells["Time to image p50"] = _number(mine.p50_ms.value)
         cells["n"] = _number(mine.p50_ms.n or None)
         cells["Last run"] = fmt.DASH if mine.last_run is None else f"{mine.last_run:%Y-%m-%d}"
-    cells["Note"] = row.note or ("provisional: its interval is still wide" if row.provisional else "")
+    cells["Note"] = row.note or (PROVISIONAL if row.provisional else "")
     return cells
 
 

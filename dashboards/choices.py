@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from arena.reports.limits import TITLES, Limits, text
+from arena.reports.limits import TITLES, Limits, shortfall, text
 from arena.reports.recommend import recommend
 from arena.reports.wording import chance_text
 from arena.units import format_usd
@@ -65,16 +65,16 @@ def table(chosen: Recommendation) -> pd.DataFrame:
 
 def _cells(held: Held) -> dict[str, str]:
     c = held.candidate
-    missed = [TITLES[check.limit] for check in held.checks if not check.kept.admits]
+    missed = shortfall(held.checks)
     open_ = [TITLES[check.limit] for check in held.doubts]
-    said = [f"misses {', '.join(missed)}"] if missed else ["keeps all"] if held.checks else []
+    said = [missed] if missed else ["keeps all"] if held.checks else []
     said += [f"open: {', '.join(open_)}"] if open_ else []
     ends = [fmt.DASH if end is None else f"{end:.0f}" for end in (c.rating.low, c.rating.high)]
     cells = {
         "Endpoint": c.endpoint,
         "Elo": f"{c.elo:.0f} [{ends[0]}, {ends[1]}]",
         "p95": _figure("p95", c.p95_ms),
-        "$ per 1,000": format_usd(c.usd_per_1000.value),
+        "$ per 1,000": f"{format_usd(c.usd_per_1000.value)}, n {c.usd_per_1000.n}",
         "Success": _figure("success", c.success),
         "Probability of being best": fmt.DASH if held.probability_best is None else chance_text(held.probability_best),
         "Limits": "; ".join(said) or fmt.DASH,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
+from arena.units import format_percent, percent
 from dashboards import format as fmt
 from dashboards.charts import FRAME_PX, MIN_PX, Chart
 
@@ -64,7 +65,7 @@ def _written(matchup: Matchup | None) -> str:
     """`63 %` over n; in bold where its interval leaves out an even share."""
     if matchup is None or matchup.win_share.value is None:
         return ""
-    share, n = f"{matchup.win_share.value * 100:.0f} %", f"{matchup.win_share.n:,}"
+    share, n = format_percent(matchup.win_share.value, 0), f"{matchup.win_share.n:,}"
     low, high = matchup.win_share.low or 0.0, matchup.win_share.high or 1.0
     return f"<b>{share}</b><br>{n}" if low > 0.5 or high < 0.5 else f"{share}<br>{n}"
 
@@ -84,7 +85,7 @@ def share_text(matchup: Matchup) -> str:
     share = matchup.win_share
     if share.value is None or share.low is None or share.high is None:
         return f"{fmt.DASH} n 0"
-    return f"{share.value * 100:.0f} % [{share.low * 100:.0f}, {share.high * 100:.0f}], n {share.n:,}"
+    return f"{format_percent(share.value, 0)} [{percent(share.low, 0)}, {percent(share.high, 0)}], n {share.n:,}"
 
 
 def _in_words(pairs: Sequence[Matchup], names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from arena.metrics.phases import PHASES
 from arena.reports.wording import value_text, written
-from arena.units import NS_PER_MS, format_ms
+from arena.units import NS_PER_MS, format_ms, format_percent, percent
 from dashboards import format as fmt
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def capacity_shown(found: Capacity) -> pd.DataFrame:
                 **{f"{name} from due": _latency(figure) for name, figure in p.from_due.items()},
                 "Success": _share(p.success),
                 "Delivered": fmt.DASH if p.delivered_per_s is None else f"{p.delivered_per_s:.3g}/s",
-                "Waited": f"{p.waited_share:.0%}",
+                "Waited": format_percent(p.waited_share, 0),
                 "n": p.n,
             }
             for p in found.points
@@ -152,7 +152,7 @@ def _latency(figure: Figure) -> str:
 def _share(figure: Figure) -> str:
     if figure.value is None or figure.low is None or figure.high is None:
         return fmt.DASH
-    return f"{figure.value:.1%} [{figure.low:.1%}, {figure.high:.1%}]"
+    return f"{format_percent(figure.value)} [{percent(figure.low)}, {percent(figure.high)}]"
 
 
 def behaviour(found: Behaviour) -> pd.DataFrame:

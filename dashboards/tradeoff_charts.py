@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from arena.reports.tradeoffs import burden
 from arena.reports.wording import chance_text
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd
 from dashboards import format as fmt
 from dashboards.charts import TICKS, Chart
 from dashboards.labels import Spot, place
@@ -189,7 +189,7 @@ def _hover(point: Point) -> str:
     time = format_ms(c.p50_ms.value)
     if c.p50_ms.low is not None and c.p50_ms.high is not None:
         time += f" [{format_ms(c.p50_ms.low)}, {format_ms(c.p50_ms.high)}]"
-    rate = fmt.DASH if c.success.value is None else f"{c.success.value * 100:.1f} %"
+    rate = fmt.DASH if c.success.value is None else format_percent(c.success.value)
     return "<br>".join(
         [
             f"<b>{c.endpoint}</b>",

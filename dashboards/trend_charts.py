@@ -62,6 +62,9 @@ def over_time(found: Sequence[Trend], metric: Metric, colours: Mapping[str, str]
         height=420, margin={"l": 10, "r": 10, "t": 10, "b": 10}, legend={"orientation": "h", "y": -0.15}
     )
     figure.update_yaxes(ticksuffix=SUFFIX.get(metric.unit, ""), automargin=True)
+    shown = [point.at for trend in found for point in trend.points]
+    if shown:  # around a single point Plotly would draw milliseconds
+        figure.update_xaxes(range=[min(shown) - step, max(shown) + step])
     if metric.unit != "ratio":
         figure.update_yaxes(rangemode="tozero")
     each = "hour" if step.days == 0 else "day"

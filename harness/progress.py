@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from arena.domain.failure import Blame
 from arena.domain.plan import Phase
 from arena.units import NANO_USD_PER_USD, NS_PER_MS
 
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class EndpointProgress:
-    """One endpoint's state. Latencies are times to image of measured successes, in milliseconds."""
+    """One endpoint's state. Latencies are times to image of measured successes, in milliseconds.
+
+    `reached` measured attempts are those that the success rate counts, `brought` those of them that brought an image.
+    """
 
     planned: int = 0
     in_flight: int = 0
     ended: int = 0
     succeeded: int = 0
+    reached: int = 0
+    brought: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     last_failure: str = ""
     latencies_ms: list[float] = field(default_factory=list)
@@ -60,6 +66,9 @@ class Progress:
         state = self.endpoints[endpoint_id]
         state.ended += 1
         self.spent_usd = spent_nano_usd / NANO_USD_PER_USD
+        if phase is Phase.MEASURE and (outcome.failure is None or outcome.failure.kind.blame is Blame.PROVIDER):
+            state.reached += 1
+            state.brought += outcome.failure is None
         if outcome.failure is not None:
             state.failures[outcome.failure.kind] += 1
             state.last_failure = f"{outcome.failure.kind}: {outcome.failure.message}".removesuffix(": ")

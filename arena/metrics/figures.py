@@ -226,7 +226,8 @@ METRICS: tuple[Metric, ...] = (
         "cost_per_image_usd", "$ / image", "usd", "lower",
         "All that was charged, failures included where they were charged, over the images delivered as asked. Charges "
         "are the provider's own figure where it reports one, else the dated price book's; what a provider may charge "
-        "for a failure without saying so is not in it.",
+        "for a failure without saying so is not in it. Images whose cost is not known are left out, and n counts the "
+        "others.",
         cost_per_image,
     ),
     Metric(

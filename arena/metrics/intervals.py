@@ -36,7 +36,8 @@ def wilson(successes: int, n: int, effective_n: float | None = None) -> Figure:
     rate, z2 = successes / n, Z_95**2
     centre = (rate + z2 / (2 * size)) / (1 + z2 / size)
     half = Z_95 / (1 + z2 / size) * math.sqrt(rate * (1 - rate) / size + z2 / (4 * size * size))
-    return Figure(rate, n, max(0.0, centre - half), min(1.0, centre + half))
+    # At 0 and at 1 the interval begins, or ends, there; floats would miss it by their last bit.
+    return Figure(rate, n, centre - half if successes else 0.0, centre + half if successes < n else 1.0)
 
 
 def clustered_rate(hits: NDArray[np.bool_], clusters: Labels) -> Figure:

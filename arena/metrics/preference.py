@@ -85,9 +85,12 @@ def _summaries(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _percentiles(values: NDArray[np.float64], tail: float) -> tuple[float | None, float | None]:
-    """The interval of the draws that have a value; none if many have not."""
+    """The interval of the draws that have a value; none if many have not.
+
+    Nor where all draws are alike, as when not one vote went the other way: that only says that none was seen.
+    """
     known = values[~np.isnan(values)]
-    if known.size < 0.9 * values.size:
+    if known.size < 0.9 * values.size or np.ptp(known) == 0:
         return None, None
     low, high = np.quantile(known, [tail, 1 - tail])
     return float(low), float(high)

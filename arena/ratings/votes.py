@@ -58,6 +58,11 @@ class Votes:
             np.bincount(self.left, self.weight, n) + np.bincount(self.right, self.weight, n), dtype=np.float64
         )
 
+    def cast(self) -> NDArray[np.int64]:
+        """How many votes each contender took part in, whatever they weigh, shape (n,)."""
+        n = len(self.contenders)
+        return np.asarray(np.bincount(self.left, minlength=n) + np.bincount(self.right, minlength=n), dtype=np.int64)
+
     def gained(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weighted wins and ties of each contender, each of shape (n,)."""
         counts = self.counts()

@@ -2,8 +2,9 @@
 
 Everything is a pure function of stored rows and images, of runs made for it or of any others that happen to have such
 trials. One case settles that something happens; that something never happens, or always does, is said from three cases
-on, and beside every answer stands n, the number of cases. Blank images are left out where images are compared: filters
-put them in the place of a result, and all of them are alike.
+on (of calls for several images, which are dear, from one), and beside every answer stands n, the number of cases.
+Blank images are left out where images are compared: filters put them in the place of a result, and all of them are
+alike.
 """
 
 from __future__ import annotations

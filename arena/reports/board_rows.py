@@ -22,6 +22,8 @@ ANCHOR_ELO = 1000.0
 """The mean of a board's settled contenders."""
 PROVISIONAL_HALF_WIDTH_ELO = 100.0
 """An entrant whose interval is wider than this to either side is listed, and is not ranked."""
+PROVISIONAL = "provisional: its rating is not known well enough yet"
+"""What is said of who is listed and not ranked, where nothing more is known: a wide interval, or far fewer votes."""
 FEW_PROMPTS = FEW_VOTERS = 10
 ONE_VOTER_SHARE = 0.3
 
@@ -30,6 +32,7 @@ ONE_VOTER_SHARE = 0.3
 class Row:
     """One entrant. `elo` is None where no vote links it to the board, `low` or `high` where that side is open.
 
+    `votes` counts those that it took part in, whatever they weigh; `win_rate` weighs them.
     `provisional` ones are listed and not ranked: no tier, no ranks.
     """
 
@@ -77,6 +80,7 @@ def board_rows(votes: Votes, linked: Connectivity, rated: Rated, entrants: Mappi
     """Best first; then those whom no vote links to the board, by name."""
     n = len(rated.votes.contenders)
     half, elo, played = rated.precise.half_widths_elo(n), rated.elo, rated.votes.played()
+    cast = rated.votes.cast()
     whole = {name: i for i, name in enumerate(votes.contenders)}
     place = [whole[name] for name in rated.votes.contenders]
     unbeaten, winless = linked.never_lost[place], linked.never_won[place]
@@ -93,7 +97,7 @@ def board_rows(votes: Votes, linked: Connectivity, rated: Rated, entrants: Mappi
             elo=float(elo[i]),
             low=float(elo[i] - half[i]) if finite and not winless[i] else None,
             high=float(elo[i] + half[i]) if finite and not unbeaten[i] else None,
-            votes=round(float(played[i])),
+            votes=int(cast[i]),
             win_rate=float((won[i] + tied[i] / 2) / played[i]) if played[i] else None,
             tier=int(tier[i]) if ranked[i] else None,
             rank_best=int(ranks[i, 0]) if ranked[i] else None,
@@ -109,7 +113,7 @@ def board_rows(votes: Votes, linked: Connectivity, rated: Rated, entrants: Mappi
 
 def _outside(votes: Votes, i: int, linked: Connectivity, entrants: Mapping[str, Entrant]) -> Row:
     """An entrant of which the board's votes say nothing."""
-    name, played = votes.contenders[i], round(float(votes.played()[i]))
+    name, played = votes.contenders[i], int(votes.cast()[i])
     note = "not comparable: no vote links it to the others" if linked.component[i] >= 0 else "no votes yet"
     retired = name in entrants and not entrants[name].active
     return Row(

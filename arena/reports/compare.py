@@ -242,7 +242,9 @@ def _success(rows: _Rows, names: tuple[str, str], worth: float) -> Contrast:
 def _cost(rows: _Rows, names: tuple[str, str], worth: float) -> Contrast:
     metric, title = "cost_per_image_usd", "$ / image"
     sides = _charges(rows.a), _charges(rows.b)
-    words = Words(names, "is cheaper", "not every image's cost is known", better_high=False)
+    came = all((r["status"] == "succeeded").fillna(value=False).any() for r in (rows.a, rows.b))
+    lacking = "not every image's cost is known" if came else "no image came on one side"
+    words = Words(names, "is cheaper", lacking, better_high=False)
     if sides[0] is None or sides[1] is None:
         return _contrast(metric, title, "usd", (None, None), Figure(None, 0), None, words)
     values = sides[0].per_image, sides[1].per_image

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 class RunLine:
     """A run with its counts. `ended` says how it ended, `unfit` why it was not fit to measure, None if nothing says so.
 
-    `success_rate` is images over attempts that ended, whoever was to blame; the figures of the run tell that apart.
+    `success_rate` is images over attempts of which the end is known, whoever was to blame; the figures of the run tell
+    that apart. `attempts` are all, those that are `in_flight` and those of an `unknown` end too.
     """
 
     run: Run
     trials: int
     attempts: int
+    in_flight: int
     succeeded: int
     unknown: int
     cost_usd: float | None
@@ -37,7 +39,8 @@ class RunLine:
     @property
     def success_rate(self) -> float | None:
         """Images over attempts that are known to have ended."""
-        return self.succeeded / self.attempts if self.attempts else None
+        ended = self.attempts - self.in_flight - self.unknown
+        return self.succeeded / ended if ended > 0 else None
 
 
 def history(connection: Connection, limit: int, offset: int = 0, *, now: datetime | None = None) -> list[RunLine]:
@@ -55,6 +58,7 @@ def line(connection: Connection, run: Run, counted: pd.Series, *, now: datetime 
         run=run,
         trials=trials,
         attempts=attempts,
+        in_flight=int(counted["in_flight"]),
         succeeded=int(counted["succeeded"]),
         unknown=int(counted["unknown"]),
         cost_usd=None if counted.isna()["cost_usd"] else float(counted["cost_usd"]),

@@ -7,9 +7,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from arena.errors import ConfigError
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from arena.metrics.base import Figure
     from arena.reports.tradeoffs import Candidate
 
@@ -106,6 +108,14 @@ class Check:
         return f"{told}; the limit is {text(self.limit, self.bound)}{doubt}"
 
 
+def shortfall(held: Sequence[Check]) -> str:
+    """`misses price per 1,000; success rate is not known`; empty where every limit is kept."""
+    missed = [TITLES[c.limit] for c in held if not c.kept.admits and c.kept is not Kept.UNKNOWN]
+    unknown = [TITLES[c.limit] for c in held if c.kept is Kept.UNKNOWN]
+    parts = [f"misses {', '.join(missed)}"] if missed else []
+    return "; ".join([*parts, *(f"{title} is not known" for title in unknown)])
+
+
 def checks(candidate: Candidate, limits: Limits) -> tuple[Check, ...]:
     """Every limit that is set, held against a candidate."""
     figures = {"p95": candidate.p95_ms, "price": candidate.usd_per_1000, "success": candidate.success}
@@ -136,4 +146,4 @@ def text(name: LimitName, value: float) -> str:
     """A value of the figure that a limit is about."""
     if name == "p95":
         return format_ms(value)
-    return f"{value * 100:.1f} %" if name == "success" else format_usd(value)
+    return format_percent(value) if name == "success" else format_usd(value)

@@ -114,7 +114,9 @@ def _rates(connection: Connection, run: Run, known: dict[str, EndpointProgress],
         return
     since = max(first, as_of - WINDOW)
     seconds = max((as_of - since).total_seconds(), 1.0)
-    for name, started in store.started_since(connection, run.id, since).items():
+    # Within the first window all would be the first ones: those in flight tell of no rate before some have ended.
+    started_in = store.started_between(connection, run.id, since, as_of, in_flight=since > first)
+    for name, started in started_in.items():
         known[name].rate_per_s = started / seconds
 
 

@@ -8,9 +8,11 @@ from arena.domain.failure import FailureKind
 from arena.metrics.figures import METRICS
 from arena.metrics.phases import PHASES
 from arena.reports import leaderboard, methodology, report_charts, written
+from arena.reports.board_rows import PROVISIONAL
 from arena.reports.document import Cell, Column, Listing, Notice, Paragraph, Section, Table
 from arena.reports.leaderboard import Board
 from arena.reports.summary import verdicts
+from arena.units import format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +31,8 @@ SIMULATED = (
     "nothing about any provider; they are marked, and never pooled with real ones."
 )
 UNDER_A_VALUE = (
-    "Below each value: its 95 % interval where it has one, and n, the number of attempts or images behind it."
+    "Below each value: its 95 % interval where it has one, and n, the number of attempts or images, or "
+    "for uptime of hours, behind it."
 )
 PRICE_COLUMNS = {
     "price": "Price", "from_date": "Since", "confidence": "Confidence", "source": "Source",
@@ -59,8 +62,7 @@ def _verdict(verdict: Verdict, *, simulated: bool) -> str:
     )
     if not verdict.overlapping:
         return said
-    why = "the prices are the same" if metric.unit == "usd" else "the intervals overlap"
-    return f"{said} Not told apart from {', '.join(verdict.overlapping)}: {why}."
+    return f"{said} Not told apart from {', '.join(verdict.overlapping)}: {verdict.why}."
 
 
 def figure_sections(summaries: Sequence[EndpointSummary], metrics: Sequence[Metric]) -> list[Section]:
@@ -170,14 +172,14 @@ def board_sections(found: Sequence[Leaderboard]) -> list[Section]:
 
 
 def _board_row(row: Row, *, simulated: bool) -> tuple[Cell, ...]:
-    note = row.note or ("provisional: its interval is still wide" if row.provisional else "")
+    note = row.note or (PROVISIONAL if row.provisional else "")
     low, high = ("open" if bound is None else f"{bound:.0f}" for bound in (row.low, row.high))
     return (
         Cell(row.entrant, "simulated" if simulated else ""),
         Cell(written.DASH if row.tier is None else str(row.tier)),
         Cell(written.DASH) if row.elo is None else Cell(f"{row.elo:.0f}", f"{low}–{high}"),
         Cell(f"{row.votes:,}"),
-        Cell(written.DASH if row.win_rate is None else f"{row.win_rate:.0%}"),
+        Cell(written.DASH if row.win_rate is None else format_percent(row.win_rate, 0)),
         Cell("; ".join(part for part in (note, "retired" if row.retired else "") if part)),
     )
 

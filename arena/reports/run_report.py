@@ -177,11 +177,16 @@ def _messages(rows: pd.DataFrame) -> list[Section]:
             Cell(str(row["endpoint"]), "simulated" if row["simulated"] else ""),
             Cell(written.kind(str(row["failure_kind"]))),
             Cell(str(row["size"])),
-            Cell(_shortened(str(row["last"])), foreign=True),
+            _last_words(row["last"]),
         )
         for row in found.reset_index().to_dict(orient="records")
     )
     return [Section("What failures said", (Table("Last message by endpoint and failure", columns, cells),))]
+
+
+def _last_words(text: object) -> Cell:
+    """What was said; a dash where nothing was, or where it is not known any more."""
+    return Cell(_shortened(text), foreign=True) if isinstance(text, str) and text else Cell(written.DASH)
 
 
 def _shortened(text: str) -> str:

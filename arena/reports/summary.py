@@ -36,13 +36,24 @@ class EndpointSummary:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Who comes first in something, with the figure, and whose interval overlaps so that it may be first as well."""
+    """Who comes first in something, with the figure, and whose interval overlaps so that it may be first as well.
+
+    `wanting`: that holds for some of them only because one of the two figures has no interval.
+    """
 
     claim: str
     endpoint: str
     metric: str
     figure: Figure
     overlapping: tuple[str, ...]
+    wanting: bool = False
+
+    @property
+    def why(self) -> str:
+        """Why those that are `overlapping` are not told apart."""
+        if self.metric.endswith("_usd"):
+            return "the prices are the same"
+        return "the intervals overlap" + (", or there are too few values for one" if self.wanting else "")
 
 
 def summarize(
@@ -126,8 +137,9 @@ def _best(claim: str, field: Sequence[EndpointSummary], metric: str, *, lower: b
         return (value if lower else -value), spread
 
     figure, winner = min(known, key=rank)
-    others = [s.endpoint for other, s in known if s is not winner and _overlap(metric, figure, other)]
-    return Verdict(claim, winner.endpoint, metric, figure, tuple(sorted(others)))
+    others = [(other, s.endpoint) for other, s in known if s is not winner and _overlap(metric, figure, other)]
+    wanting = any(end is None for other, _ in others for end in (figure.low, figure.high, other.low, other.high))
+    return Verdict(claim, winner.endpoint, metric, figure, tuple(sorted(name for _, name in others)), wanting)
 
 
 def _overlap(metric: str, a: Figure, b: Figure) -> bool:

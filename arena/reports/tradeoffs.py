@@ -14,6 +14,7 @@ import numpy as np
 from arena.errors import ConfigError
 from arena.ratings.contrasts import Contrast
 from arena.ratings.draws import SEED, positive_draws, rating_draws
+from arena.reports.board_rows import PROVISIONAL
 from arena.reports.leaderboard import least_gaps_elo
 
 if TYPE_CHECKING:
@@ -136,11 +137,12 @@ def _reasons(row: Row | None, summary: EndpointSummary | None) -> tuple[str, ...
     elif row.retired:
         found.append("retired")
     elif row.elo is None or row.provisional:
-        found.append(row.note or "provisional: its rating is not known well enough yet")
+        found.append(row.note or PROVISIONAL)
     if summary is None:
         found.append("not measured in this window")
     elif summary.figures["time_to_image_p50_ms"].value is None:
-        found.append("no success in this window")
+        some = bool(summary.figures["success_rate"].value)
+        found.append("no success on a warm connection in this window" if some else "no success in this window")
     return tuple(found)
 
 

@@ -119,7 +119,8 @@ def report(connection: Connection, now: datetime, rules: Rules | None = None, sc
         every += [one for s in (*stored, *scores) for one in _of_scores(s, rules)]
     ways = sum(2 if rules.tell_better or one.worse_sign == 0 else 1 for one in every)
     at = threshold(ways, rules.false_alarms_per_year)
-    begun_earlier = len(frame) and watched_figures.utc_days(frame).min() <= today - HISTORY_DAYS + 1
+    days = watched_figures.utc_days(frame)
+    begun_earlier = bool(((days >= 0) & (days <= today - HISTORY_DAYS + 1)).any())  # -1: nobody knows
     shown_from = today - HISTORY_DAYS + (FORGOTTEN_DAYS if begun_earlier else 0)
     found: list[Incident] = []
     states: list[SeriesState] = []

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from arena.domain.watch import Incident, Watchable
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd
 
 if TYPE_CHECKING:
     from arena.reports.watch import Report
@@ -71,7 +71,7 @@ def value(incident: Incident, number: float | None) -> str:
         case "usd":
             return format_usd(number)
         case "ratio":
-            return f"{number * 100:.1f} %"
+            return format_percent(number)
         case _:
             return f"{number:.2f} {incident.unit}"
 

@@ -109,11 +109,11 @@ def _prices(catalog: Catalog, summaries: Sequence[EndpointSummary], window: Wind
     """Of the endpoints that are still in the catalog."""
     known = catalog.endpoints()
     here = dict.fromkeys(s.endpoint for s in summaries if s.endpoint in known)
-    return price_rows(catalog, [known[name] for name in here], window.end.date())
+    return price_rows(catalog, [known[name] for name in here], window.last_day)
 
 
 def _last_day(window: Window) -> str:
-    return window.end.date().isoformat()
+    return window.last_day.isoformat()
 
 
 def _again(window: Window) -> tuple[Block, ...]:

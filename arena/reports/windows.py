@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from arena.domain.failure import FailureKind
 from arena.errors import ConfigError
 from arena.metrics.figures import METRICS
 from arena.metrics.phases import PHASES
@@ -30,6 +31,8 @@ FOR_FIGURES = (
 FOR_PHASES = ("accepted_ms", "last_pending_ms", "first_done_ms", "server_queue_ms", "server_compute_ms")
 FOR_SLICES = ("mode", "category", "size")
 WINDOW_METRICS = (*METRICS, UPTIME)
+IN_VAIN = tuple(k.value for k in (FailureKind.DNS, FailureKind.CONNECT, FailureKind.TLS, FailureKind.CONNECT_TIMEOUT))
+"""How attempts end whose connection never stood; they have no mark of one, like those on a warm one."""
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -47,10 +50,17 @@ class Window:
         return cls(end - timedelta(days=days), end)
 
     @property
+    def last_day(self) -> date:
+        """The last day (UTC) that is in it: that before the end, where it ends as a day begins."""
+        return (self.end.astimezone(UTC) - timedelta(microseconds=1)).date()
+
+    @property
     def text(self) -> str:
-        """`2026-10-22 to 2026-11-21`, with the time of day where it is shorter than two days."""
-        form = "%Y-%m-%d" if self.end - self.start >= timedelta(days=2) else "%Y-%m-%d %H:%M"
-        return f"{self.start:{form}} to {self.end:{form}} UTC"
+        """`2026-10-22 to 2026-11-21 UTC`, both days in it; with the time of day where it is shorter than two days."""
+        start, end = (moment.astimezone(UTC) for moment in (self.start, self.end))
+        if end - start < timedelta(days=2):
+            return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+        return f"{start:%Y-%m-%d} to {self.last_day:%Y-%m-%d} UTC"
 
 
 def parse_window(text: str, now: datetime | None = None) -> Window:
@@ -104,10 +114,10 @@ def outcome_frame(
 
 
 def at_warmth(outcomes: pd.DataFrame, warmth: Warmth) -> pd.DataFrame:
-    """Only the attempts on a connection that stood already, or only those that had to open one."""
+    """Only the attempts on a connection that stood already, or only those that had to open one, in vain or not."""
     if warmth == "any":
         return outcomes
-    opened = outcomes["connected_ms"].notna()
+    opened = outcomes["connected_ms"].notna() | outcomes["failure_kind"].isin(IN_VAIN)
     return outcomes[opened if warmth == "cold" else ~opened]
 
 

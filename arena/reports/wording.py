@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arena.metrics.base import Figure
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +93,7 @@ def value_text(unit: str, value: float | None) -> str:
     """One side's figure."""
     if value is None:
         return "–"
-    return f"{value * 100:.1f} %" if unit == "ratio" else format_ms(value) if unit == "ms" else format_usd(value)
+    return format_percent(value) if unit == "ratio" else format_ms(value) if unit == "ms" else format_usd(value)
 
 
 def listed(names: Sequence[str], most: int = MOST_NAMED) -> str:

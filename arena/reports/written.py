@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from arena.domain.run import RunStatus
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,7 +46,7 @@ def value(metric: Metric, number: float | None) -> str:
         case "ms":
             return format_ms(number)
         case "ratio":
-            return f"{number * 100:.1f} %"
+            return format_percent(number)
         case "usd":
             return format_usd(number)
         case "count":

@@ -1,4 +1,7 @@
-"""How far a run has got, counted in the database: no row of an attempt leaves it."""
+"""How far a run has got, counted in the database: no row of an attempt leaves it.
+
+Of a run whose attempts were pruned its digest is counted.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from arena.store import digests, pruned_outcomes
 from arena.store.runs import ATTEMPT, TRIAL
 
 if TYPE_CHECKING:
@@ -36,6 +40,8 @@ def planned(connection: Connection, run_id: str) -> dict[str, int]:
 
 def counts(connection: Connection, run_id: str) -> list[Count]:
     """Attempts by endpoint, status and kind of failure, those in flight (`intended`) too."""
+    if pruned_outcomes.pruned_runs(connection, run_id):
+        return _digested(connection, run_id)
     same = (TRIAL.c.endpoint_id, ATTEMPT.c.status, ATTEMPT.c.failure_kind, ATTEMPT.c.simulated)
     query = (
         sa.select(*same, sa.func.count().label("attempts"), sa.func.sum(ATTEMPT.c.cost_nano_usd).label("cost"))
@@ -50,13 +56,38 @@ def counts(connection: Connection, run_id: str) -> list[Count]:
     ]
 
 
-def started_since(connection: Connection, run_id: str, since: datetime) -> dict[str, int]:
-    """How many attempts have started from an instant on, by endpoint."""
+def _digested(connection: Connection, run_id: str) -> list[Count]:
+    table, same = digests.stored(connection, run_id), ("endpoint", "status", "failure_kind", "simulated")
+    for name in same[:-1]:
+        table = table.set_column(table.column_names.index(name), name, table[name].cast("string"))
+    counted = table.group_by(list(same)).aggregate([([], "count_all"), ("cost_nano_usd", "sum")])
+    found = [
+        Count(
+            row["endpoint"],
+            row["status"],
+            row["failure_kind"],
+            row["simulated"],
+            row["count_all"],
+            row["cost_nano_usd_sum"],
+        )
+        for row in counted.to_pylist()
+    ]
+    return sorted(found, key=lambda c: (c.endpoint, c.status, c.failure_kind or "", c.simulated))
+
+
+def started_between(
+    connection: Connection, run_id: str, since: datetime, until: datetime, *, in_flight: bool
+) -> dict[str, int]:
+    """How many attempts have started in a stretch of time, by endpoint; `in_flight`: also those that have not ended.
+
+    These are known by when they were written down, just before they were sent.
+    """
+    started = sa.func.coalesce(ATTEMPT.c.started_at, ATTEMPT.c.intended_at) if in_flight else ATTEMPT.c.started_at
     query = (
         sa.select(TRIAL.c.endpoint_id, sa.func.count())
         .select_from(ATTEMPT)
         .join(TRIAL, TRIAL.c.id == ATTEMPT.c.trial_id)
-        .where(ATTEMPT.c.started_at >= since, TRIAL.c.run_id == run_id)
+        .where(started >= since, started <= until, TRIAL.c.run_id == run_id)
         .group_by(TRIAL.c.endpoint_id)
     )
     return {row[0]: int(row[1]) for row in connection.execute(query)}

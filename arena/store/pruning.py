@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
+from arena.domain.purpose import RunPurpose
 from arena.domain.run import RunStatus
 from arena.errors import RunBusyError, StoreError
 from arena.store import digests
@@ -183,12 +184,17 @@ def forget_calls(connection: Connection, run_id: str, now: datetime) -> None:
 
 
 def with_attempts(connection: Connection, before: datetime) -> list[SettledAttempts]:
-    """Runs that ended before an instant and whose attempts are still there, oldest first."""
+    """Runs that ended before an instant and whose attempts are still there, oldest first.
+
+    Those of a search for a limit or of a look at behaviour are not among them: what these found is read from waits and
+    images, which no digest has.
+    """
     query = (
         sa.select(RUN.c.id, RUN.c.ended_at, sa.func.count())
         .join(TRIAL, TRIAL.c.run_id == RUN.c.id)
         .join(ATTEMPT, ATTEMPT.c.trial_id == TRIAL.c.id)
         .where(RUN.c.status != RunStatus.RUNNING, RUN.c.ended_at < before, RUN.c.attempts_pruned_at.is_(None))
+        .where(RUN.c.purpose.not_in((RunPurpose.CAPACITY, RunPurpose.BEHAVIOUR)))
         .group_by(RUN.c.id, RUN.c.ended_at)
         .order_by(RUN.c.ended_at)
     )

@@ -105,7 +105,8 @@ def calls(connection: Connection, run_id: str, trial: int) -> pd.DataFrame:
 
 
 def run_overview(connection: Connection, limit: int | None = None, offset: int = 0) -> pd.DataFrame:
-    """One row a run, newest first: status, trials planned, attempts made, successes; after the `offset` newest ones.
+    """One row a run, newest first: status, trials planned, attempts made and still open, successes; after the `offset`
+    newest ones.
 
     Only the trials and attempts of these runs are counted, however many others there are.
     """
@@ -126,7 +127,7 @@ _OVERVIEW = (
     RUN.c.created_at,
     RUN.c.ended_at,
 )
-_COUNTED = ("trials", "attempts", "succeeded", "unknown", "cost_nano_usd")
+_COUNTED = ("trials", "attempts", "in_flight", "succeeded", "unknown", "cost_nano_usd")
 
 
 def _overview(connection: Connection, query: sa.Select[Any]) -> pd.DataFrame:
@@ -145,13 +146,14 @@ def _run_counts(connection: Connection, run_ids: list[str]) -> dict[str, dict[st
     """What the trials and the attempts of some runs come to, by run."""
     found: dict[str, dict[str, int | None]] = {run_id: {} for run_id in run_ids}
     trials = sa.select(TRIAL.c.run_id, sa.func.count().label("trials"))
-    succeeded, unknown = (
+    in_flight, succeeded, unknown = (
         sa.func.sum(sa.case((ATTEMPT.c.status == status, 1), else_=0))
-        for status in (AttemptStatus.SUCCEEDED, AttemptStatus.UNKNOWN)
+        for status in (AttemptStatus.INTENDED, AttemptStatus.SUCCEEDED, AttemptStatus.UNKNOWN)
     )
     made = sa.select(
         TRIAL.c.run_id,
         sa.func.count().label("attempts"),
+        in_flight.label("in_flight"),
         succeeded.label("succeeded"),
         unknown.label("unknown"),
         sa.func.sum(ATTEMPT.c.cost_nano_usd).label("cost_nano_usd"),

@@ -90,8 +90,12 @@ def _counts(table: pa.Table) -> Counts:
 
 
 def runs_between(connection: Connection, between: Between) -> list[Run]:
-    """The runs made to measure that were under way at any time of a stretch of time, newest first."""
-    still_on = RUN.c.ended_at.is_(None) | (RUN.c.ended_at >= between.start)
+    """The runs made to measure that were under way at any time of a stretch of time, newest first.
+
+    One whose process has died was under way until it was last heard of.
+    """
+    last_at = sa.func.coalesce(RUN.c.ended_at, RUN.c.heartbeat_at)
+    still_on = last_at.is_(None) | (last_at >= between.start)
     query = sa.select(RUN).where(RUN.c.created_at < between.end, still_on, COUNTS)
     rows = connection.execute(query.order_by(RUN.c.created_at.desc(), RUN.c.id.desc())).mappings()
     return [mapping.run_from_row(dict(row)) for row in rows]

@@ -14,7 +14,7 @@ def heading(board: Leaderboard, shown: int) -> None:
     some = f"{shown} of {len(board.rows)} entrants shown, rated against all · " if shown < len(board.rows) else ""
     st.caption(
         f"{some}{fmt.count(board.votes, 'vote')} on {fmt.count(board.prompts, 'prompt')} by "
-        f"{fmt.count(board.voters, 'voter')} · mean of the board 1000 · "
+        f"{fmt.count(board.voters, 'voter')} · 1000 is the mean of those with votes enough · "
         "95 % intervals; a higher Elo is better"
     )
     for warning in board.warnings:

@@ -111,8 +111,9 @@ def measured(view: str) -> None:
         wanted = chosen_slice(frame)
     if len(frame) and frame["simulated"].all():
         st.badge("SIMULATED", icon=":material/science:", color="orange", help=parts.SIMULATED_HELP)
-    st.caption(fmt.markdown(f"{window.text} · {fmt.count(len(frame), 'attempt')} · every run of that time, by when "
-                            "its requests were sent"))  # fmt: skip
+    attempts = int((frame["phase"] == "measure").sum())
+    st.caption(fmt.markdown(f"{window.text} · {fmt.count(attempts, 'attempt')} without warm-up · every run made to "
+                            "measure, by when its requests were sent"))  # fmt: skip
     match view:
         case "Over time":
             over_time(window, wanted)

@@ -25,7 +25,7 @@ def verdict(found: Verdict, summaries: list[EndpointSummary]) -> None:
         st.markdown(fmt.markdown(f"{fmt.capitalized(metric.title)} {fmt.figure_text(metric, found.figure)}"))
         if found.overlapping:
             others = ", ".join(found.overlapping)
-            st.caption(fmt.markdown(f"Not told apart from {others}: the intervals overlap."))
+            st.caption(fmt.markdown(f"Not told apart from {others}: {found.why}."))
 
 
 def downloads(run_id: str) -> None:

@@ -11,6 +11,11 @@ from dashboards.guard import guarded
 NUMBER = st.column_config.NumberColumn
 
 
+def dollars(value: object) -> str:
+    """A cost as it is written; its cell stays a number, by which one can sort."""
+    return format_usd(float(str(value)))
+
+
 @guarded()
 def listing(page: int) -> None:
     """One page of the list; reads itself again while one of its runs is running."""
@@ -18,16 +23,15 @@ def listing(page: int) -> None:
     frame = run_tables.history(lines)
     simulated = sum(line.run.simulated for line in lines)
     st.caption(
-        f"{fmt.count(len(lines), 'run')} of this page, {simulated} of them simulated. Images per attempt counts every "
-        "failure, whoever was to blame; a run's own page tells them apart. Times are UTC."
+        f"{fmt.count(len(lines), 'run')} of this page, {simulated} of them simulated. Images per attempt is of those "
+        "whose end is known, whoever was to blame for a failure; a run's own page tells that apart. Times are UTC."
     )
     shown = frame.assign(
         run=[f"run?run={line.run.id}" for line in lines],
         simulated=["SIMULATED" if line.run.simulated else "" for line in lines],
-        cost_usd=[format_usd(line.cost_usd) for line in lines],
     )
     st.dataframe(
-        shown,
+        shown.style.format({"cost_usd": dollars}, na_rep=fmt.DASH),
         hide_index=True,
         height="content",
         placeholder=fmt.DASH,

@@ -13,7 +13,7 @@ from arena.domain.battle import Purpose, Verdict
 from arena.errors import ArenaError, BallotError, TooEarlyError
 from arena.reports.personal import LEAST_VOTES
 from arena.settings import Settings
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd, percent
 from dashboards import data, parts, voters, voting
 from dashboards import format as fmt
 from dashboards.guard import guarded
@@ -164,9 +164,9 @@ def own_board(*, simulated: bool) -> None:
     rows = [
         {
             "Endpoint": row.endpoint,
-            "Preferred": fmt.DASH if row.share.value is None else f"{row.share.value * 100:.0f} %",
+            "Preferred": fmt.DASH if row.share.value is None else format_percent(row.share.value, 0),
             "95 % interval": fmt.DASH if row.share.low is None or row.share.high is None
-            else f"{row.share.low * 100:.0f}–{row.share.high * 100:.0f} %",
+            else f"{percent(row.share.low, 0)}–{percent(row.share.high, 0)} %",
             "Won": row.won,
             "Lost": row.lost,
             "Undecided": row.tied,

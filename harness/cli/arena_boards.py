@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from arena.domain.choices import Mode
+from arena.units import format_percent, percent
 from harness.cli import conditions, console
 from harness.cli.conditions import Days, Size, Warm
 from harness.cli.console import Json, out, print_json
@@ -131,7 +132,7 @@ def _share(m: Matchup) -> str:
     share = m.win_share
     if share.value is None or share.low is None or share.high is None:
         return "–"
-    return f"{share.value * 100:.0f} % [{share.low * 100:.0f}, {share.high * 100:.0f}]"
+    return f"{format_percent(share.value, 0)} [{percent(share.low, 0)}, {percent(share.high, 0)}]"
 
 
 def competitions(
@@ -208,7 +209,7 @@ def _print_board(board: Leaderboard, measures: Beside | None = None) -> None:
     simulated = " · SIMULATED" if board.board.simulated else ""
     title = f"{board.board.name} · {board.votes:,} votes, {board.prompts} prompts, {board.voters} voters{simulated}"
     table = Table(title=title, title_justify="left", pad_edge=False, header_style="bold")
-    beside = ("$ / 1,000", "p50", "last run") if measures else ()
+    beside = ("$ / 1,000", "p50", "n", "last run") if measures else ()
     for name in ("tier", "entrant", "Elo", "95 % interval", "rank", "votes", "win rate", *beside, ""):
         table.add_column(name, justify="left" if name in {"entrant", ""} else "right")
     for row in board.rows:
@@ -220,7 +221,8 @@ def _print_board(board: Leaderboard, measures: Beside | None = None) -> None:
         if measures.verdict is not None:
             screen.print(f"{measures.verdict[:1].upper()}{measures.verdict[1:]}.")
         screen.print(
-            f"price and p50 of time to image: {measures.measured.note or measures.measured.conditions.sentence}"
+            f"price and p50 of time to image: {measures.measured.note or measures.measured.conditions.sentence}; "
+            "n is the number of successes behind the median"
         )
     if board.side_elo is not None and board.side_half_width_elo is not None:
         half = board.side_half_width_elo
@@ -237,7 +239,7 @@ def _measures(row: Row, measures: Beside | None) -> tuple[str, ...]:
         return ()
     mine = measures.of(row.entrant)
     day = "–" if mine.last_run is None else f"{mine.last_run:%Y-%m-%d}"
-    return format_usd(mine.usd_per_1000.value), format_ms(mine.p50_ms.value), day
+    return format_usd(mine.usd_per_1000.value), format_ms(mine.p50_ms.value), str(mine.p50_ms.n or "–"), day
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -245,7 +247,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     interval = "–" if row.low is None and row.high is None else f"[{ends[0]}, {ends[1]}]"
     elo = "–" if row.elo is None else f"{row.elo:.0f}"
     rank = "–" if row.rank_best is None else f"{row.rank_best}–{row.rank_worst}"
-    rate = "–" if row.win_rate is None else f"{row.win_rate * 100:.0f} %"
+    rate = "–" if row.win_rate is None else format_percent(row.win_rate, 0)
     note = row.note or ("provisional" if row.provisional else "")
     name = f"{row.entrant}{' (retired)' if row.retired else ''}"
     return str(row.tier or "–"), name, elo, interval, rank, str(row.votes), rate, note

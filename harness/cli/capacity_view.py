@@ -10,7 +10,7 @@ from rich.text import Text
 
 from arena.metrics.objective import Verdict
 from arena.reports.capacity_words import in_words, times
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd, percent
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -59,7 +59,7 @@ def _table(found: Capacity) -> Table:
             _latency(point.from_due[name if name != "p50" else "p95"]),
             _rate(point.success),
             "–" if point.delivered_per_s is None else f"{point.delivered_per_s:.3g}",
-            f"{point.waited_share * 100:.0f} %",
+            format_percent(point.waited_share, 0),
             str(point.n),
             _verdict(point),
         )
@@ -100,8 +100,8 @@ def _ms(value_ms: float) -> str:
 def _rate(figure: Figure) -> Text:
     if figure.value is None or figure.low is None or figure.high is None:
         return Text("–", style="dim")
-    shown = Text(f"{figure.value * 100:.1f} %")
-    return shown.append(f"\n[{figure.low * 100:.1f}, {figure.high * 100:.1f}]", style="dim")
+    shown = Text(format_percent(figure.value))
+    return shown.append(f"\n[{percent(figure.low)}, {percent(figure.high)}]", style="dim")
 
 
 def _verdict(point: LoadPoint) -> Text:

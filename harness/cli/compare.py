@@ -68,10 +68,11 @@ def _print(screen: Console, found: Comparison) -> None:
 
     screen.print(_title(found))
     table = Table(pad_edge=False, header_style="bold")
-    for name in ("", "A", "B", "A − B [95 %]"):
+    for name in ("", "A", "B", "A − B [95 %]", "n"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for c in found.contrasts:
-        table.add_row(c.title, value_text(c.unit, c.a), value_text(c.unit, c.b), written(c.unit, c.difference))
+        sides = value_text(c.unit, c.a), value_text(c.unit, c.b)
+        table.add_row(c.title, *sides, written(c.unit, c.difference), str(c.difference.n))
     screen.print(table)
     for c in found.contrasts:
         screen.print(Text(c.title, style="bold").append(f": {c.verdict}", style="not bold"))

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from arena.metrics.intervals import smallest_n_for_value
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd
 from harness.cli.console import err, say
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def table(progress: Progress) -> Table:
 
 
 def _cells(state: EndpointProgress) -> list[str | Text]:
-    success = f"{state.succeeded / state.ended * 100:.0f} %" if state.ended else "–"
+    success = format_percent(state.brought / state.reached, 0) if state.reached else "–"
     return [
         f"{state.ended}/{state.planned}",
         success,
@@ -76,7 +76,10 @@ def _cells(state: EndpointProgress) -> list[str | Text]:
 
 
 def _quantile(values: list[float], q: float) -> float | None:
-    """A plain order statistic: this is a glance, the figures of record come from `arena.metrics`."""
+    """As the figures of record interpolate it, without numpy, which nothing else needs while a run runs."""
     if len(values) < smallest_n_for_value(q):
         return None
-    return sorted(values)[min(len(values) - 1, int(q * len(values)))]
+    ordered, rank = sorted(values), q * (len(values) - 1)
+    lower = int(rank)
+    upper = min(lower + 1, len(ordered) - 1)
+    return ordered[lower] + (rank - lower) * (ordered[upper] - ordered[lower])

@@ -52,7 +52,7 @@ def prune(
         typer.Option(
             "--attempts-older-than",
             metavar="AGE",
-            help="Attempts, with their calls and images, of runs that ended that long ago; their figures stay.",
+            help="Attempts, with their calls, images and scores, of runs that ended that long ago; their figures stay.",
         ),
     ] = None,
     voted_too: Annotated[

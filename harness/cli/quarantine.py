@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from arena.units import format_percent, percent
 from harness.cli import console
 from harness.cli.console import Json, out, print_json, say
 
@@ -125,7 +126,10 @@ def _share(figure: Figure, standing: Standing) -> str:
     """A share with its interval and what follows from it."""
     if figure.value is None or figure.low is None or figure.high is None:
         return "–"
-    return f"{figure.value:.0%} of {figure.n} [{figure.low:.0%}, {figure.high:.0%}] {standing.value}"
+    return (
+        f"{format_percent(figure.value, 0)} of {figure.n} [{percent(figure.low, 0)}, {percent(figure.high, 0)}] "
+        f"{standing.value}"
+    )
 
 
 @gold_cli.command("ls")

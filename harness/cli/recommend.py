@@ -101,26 +101,26 @@ def _table(chosen: Recommendation, found: Measured) -> Table:
 
 
 def _cells(held: Held) -> tuple[str, ...]:
-    from arena.reports.limits import TITLES
+    from arena.reports.limits import shortfall
     from arena.reports.wording import chance_text
     from arena.units import format_usd
 
     c, row = held.candidate, held.candidate.rating
     ends = ["open" if end is None else f"{end:.0f}" for end in (row.low, row.high)]
-    missed = [TITLES[check.limit] for check in held.checks if not check.kept.admits]
     best = "–" if held.probability_best is None else chance_text(held.probability_best)
-    said = f"misses {', '.join(missed)}" if missed else "open" if held.doubts else "kept" if held.checks else ""
+    said = shortfall(held.checks) or ("open" if held.doubts else "kept" if held.checks else "")
     times, rate = _figure("p95", c.p95_ms), _figure("success", c.success)
+    price = f"{format_usd(c.usd_per_1000.value)}\nn {c.usd_per_1000.n}"
     return (
-        c.endpoint, f"{c.elo:.0f}\n[{ends[0]}, {ends[1]}]", times, format_usd(c.usd_per_1000.value), rate, best, said,
+        c.endpoint, f"{c.elo:.0f}\n[{ends[0]}, {ends[1]}]", times, price, rate, best, said,
     )  # fmt: skip
 
 
 def _figure(name: LimitName, figure: Figure) -> str:
-    """A value with its interval beneath, or with its n where it has none."""
+    """A value with its interval, where it has one, and its n beneath."""
     from arena.reports.limits import text
 
     value = "–" if figure.value is None else text(name, figure.value)
     if figure.low is None or figure.high is None:
         return f"{value}\nn {figure.n}"
-    return f"{value}\n[{text(name, figure.low)}, {text(name, figure.high)}]"
+    return f"{value}\n[{text(name, figure.low)}, {text(name, figure.high)}]\nn {figure.n}"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from arena.units import format_percent
+from arena.units import percent as percent_of
 from harness.cli import console
 from harness.cli.console import Json, out, print_json, say
 
@@ -144,15 +146,21 @@ def show(run: Annotated[str, typer.Argument(help=RUN_HELP)] = "last", *, as_json
 def _show(database: Database, run_id: str, *, as_json: bool) -> None:
     from arena.reports.scores import as_json as scores_json
     from arena.reports.scores import scored, suspects
+    from arena.store.pruning import attempts_pruned_at
     from arena.store.scores import delivered_scores, instruments
 
     with database.read() as connection:
         rows, known = delivered_scores(connection, run_id), instruments(connection)
+        gone = attempts_pruned_at(connection, run_id)
     found, apart = scored(rows, known), suspects(rows, known)
     if as_json:
         print_json(scores_json(run_id, found, apart))
         return
     _print_scores(run_id, found, apart)
+    if gone is not None:
+        out().print(
+            f"note: attempts of this run were pruned on {gone:%Y-%m-%d}, and the scores of their images with them"
+        )
 
 
 def _print_scores(run_id: str, found: Sequence[Scored], apart: Sequence[Suspect]) -> None:
@@ -202,7 +210,8 @@ def figure_text(value: float | None, low: float | None, high: float | None, *, p
     if value is None:
         return "–"
     if percent:
-        return f"{value:.0%}" + ("" if low is None or high is None else f" [{100 * low:.0f}, {100 * high:.0f}]")
+        ends = "" if low is None or high is None else f" [{percent_of(low, 0)}, {percent_of(high, 0)}]"
+        return format_percent(value, 0) + ends
     digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
     bounds = "" if low is None or high is None else f" [{low:.{digits}f}, {high:.{digits}f}]"
     return f"{value:.{digits}f}{bounds}"

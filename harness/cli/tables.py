@@ -1,4 +1,4 @@
-"""How figures look in a terminal: value, and its interval beneath."""
+"""How figures look in a terminal: value, its interval beneath, and n."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.text import Text
 
 from arena.metrics.figures import METRICS
 from arena.metrics.phases import PHASES
-from arena.units import format_ms, format_usd
+from arena.units import format_ms, format_percent, format_usd, ms_digits, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,12 +50,16 @@ def print_summary(
 
     `everything`: also the figures that are details.
     """
-    names = _Column("endpoint", [_name(s) for s in summaries], "left")
     wanted = [m for m in metrics if everything or not m.detail]
     told = [m for m in wanted if any(s.figures[m.name].n for s in summaries)]
     cells = [_Column(m.title, [_cell(m, s.figures[m.name]) for s in summaries]) for m in told]
     failures = _Column("failures", [_failures(s) for s in summaries], "left")
-    for index, columns in enumerate(_pages([*cells, failures], console.width - names.width - PADDING)):
+    _print_pages(console, summaries, [*cells, failures], title)
+
+
+def _print_pages(console: Console, summaries: Sequence[EndpointSummary], cells: Sequence[_Column], title: str) -> None:
+    names = _Column("endpoint", [_name(s) for s in summaries], "left")
+    for index, columns in enumerate(_pages(cells, console.width - names.width - PADDING)):
         table = Table(title=title if index == 0 else None, title_justify="left", pad_edge=False, header_style="bold")
         for column in (names, *columns):
             # A fixed width, or a title that has to be broken would make the figures break with it.
@@ -70,18 +74,9 @@ def print_phases(console: Console, summaries: Sequence[EndpointSummary]) -> None
     told = [m for m in PHASES if any(s.phases[m.name].value is not None for s in summaries)]
     if not told:
         return
-    table = Table(
-        title="where the time goes: medians of the successes; a server's own times are by its own clock",
-        title_justify="left",
-        pad_edge=False,
-        header_style="bold",
-    )
-    table.add_column("endpoint", no_wrap=True)
-    for metric in told:
-        table.add_column(metric.title, justify="right")
-    for summary in summaries:
-        table.add_row(summary.endpoint, *(format_ms(summary.phases[m.name].value) for m in told))
-    console.print(table)
+    cells = [_Column(m.title, [_cell(m, s.phases[m.name]) for s in summaries]) for m in told]
+    title = "where the time goes: medians of the successes; a server's own times are by its own clock"
+    _print_pages(console, summaries, cells, title)
 
 
 def _pages(columns: Sequence[_Column], width: int) -> list[list[_Column]]:
@@ -112,8 +107,8 @@ def print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
     units = {metric.name: metric for metric in METRICS}
     for verdict in verdicts:
         metric = units[verdict.metric]
-        also = f"; intervals overlap with {_named(verdict.overlapping)}" if verdict.overlapping else ""
-        value = written(metric, verdict.figure)
+        also = f"; not told apart from {_named(verdict.overlapping)}: {verdict.why}" if verdict.overlapping else ""
+        value = f"{written(metric, verdict.figure)}, n={verdict.figure.n}"
         line = Text(verdict.claim, style="bold")
         console.print(line.append(f": {verdict.endpoint} ({metric.title} {value}{also})", style="not bold"))
 
@@ -141,17 +136,18 @@ def _cell(metric: Metric, figure: Figure) -> Text:
     interval = _interval(metric, figure)
     if interval:
         cell.append(f"\n{interval}", style="dim")
-    return cell
+    return cell if metric.unit == "count" else cell.append(f"\nn={figure.n}", style="dim")
 
 
 def _interval(metric: Metric, figure: Figure) -> str:
     if figure.low is None or figure.high is None:
         return ""
     if metric.unit == "ratio":
-        return f"[{figure.low * 100:.1f}, {figure.high * 100:.1f}]"
+        return f"[{percent(figure.low)}, {percent(figure.high)}]"
     if metric.unit == "ms" and (figure.value or 0) >= 1000:  # in seconds, as the value itself is written
         return f"[{figure.low / 1000:.2f}, {figure.high / 1000:.2f}]"
-    return f"[{figure.low:.0f}, {figure.high:.0f}]"
+    digits = ms_digits(figure.value or 0.0)
+    return f"[{figure.low:.{digits}f}, {figure.high:.{digits}f}]"
 
 
 def _number(metric: Metric, value: float) -> str:
@@ -159,7 +155,7 @@ def _number(metric: Metric, value: float) -> str:
         case "ms":
             return format_ms(value)
         case "ratio":
-            return f"{value * 100:.1f} %"
+            return format_percent(value)
         case "usd":
             return format_usd(value)
         case "count":

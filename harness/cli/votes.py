@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from arena.units import format_percent, percent
 from harness.cli import console, quarantine
 from harness.cli.console import Json, print_json, say
 from harness.cli.console import out as out_console
@@ -127,6 +128,10 @@ def judges(
         table.add_column(name, justify="left" if name == "judge" else "right")
     for a in found:
         share, low, high = a.agreement.value, a.agreement.low, a.agreement.high
-        said = "–" if share is None or low is None or high is None else f"{share:.0%} [{low:.0%}, {high:.0%}]"
+        said = (
+            "–"
+            if share is None or low is None or high is None
+            else f"{format_percent(share, 0)} [{percent(low, 0)}, {percent(high, 0)}]"
+        )
         table.add_row(a.judge, str(a.pairs), said)
     out_console().print(table)

@@ -44,6 +44,15 @@ def test_the_answer_lies_below_everything_that_does_not_hold():
     assert found.points[0].delivered_per_s == pytest.approx(1, rel=0.05)
 
 
+def test_a_failure_that_hangs_on_slows_no_image_down():
+    hung = step(10, n=100, failing=1)
+    hung.rows.loc[0, "ended_ms"] = 120_000.0
+    (point,) = capacity("t/a", OBJECTIVE, [hung]).points
+    assert point.delivered_per_s == pytest.approx(99 / 10, rel=0.02)
+    (none,) = capacity("t/a", OBJECTIVE, [step(10, failing=100)]).points
+    assert none.delivered_per_s == 0
+
+
 def test_one_failed_repeat_fails_a_rate_and_lengthenings_are_pooled():
     failed = capacity("t/a", OBJECTIVE, [step(2), step(2, repeat=2, failing=60)])
     assert failed.points[0].verdict is Verdict.FAILS

@@ -195,3 +195,9 @@ def test_a_cost_that_is_not_known_everywhere_is_not_compared():
     assert found.verdict == "cannot be compared: not every image's cost is known"
     document = as_json_document([compare(frame(a), frame(side("b/y")))])
     assert document["comparisons"][0]["contrasts"][3]["difference"] is None
+
+
+def test_where_no_image_came_no_cost_is_said_to_be_unknown():
+    none = [{**r, "status": "failed", "failure_blame": "provider", "time_to_image_ms": None} for r in side("b/y")]
+    found = verdict(compare(frame(side("a/x")), frame(none)), "cost_per_image_usd")
+    assert found.verdict == "cannot be compared: no image came on one side"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from arena.domain.battle import Contender, Verdict
+from arena.reports.board_rows import PROVISIONAL
 from arena.reports.leaderboard import ANCHOR_ELO, Board, as_json, columns, rate
 from arena.store.battles import FACTS, VERDICT_CODE, key_of
 from tests.arena.ratings.simulated_votes import simulate
@@ -78,6 +79,27 @@ def test_a_board_after_one_vote_reads_sensibly():
     assert found["fal/large"].note == "has not won yet: how far below the others it stands is open"
     assert found["bfl/small"].note == "no votes yet"
     assert all(row.provisional and row.tier is None for row in found.values())
+
+
+def test_votes_are_counted_whatever_they_weigh():
+    votes = [(1, 2, "left" if i % 3 else "right", f"p{i}", "diligent") for i in range(100)]
+    plain, weighed = (by_name(board_of(*votes, board=Board(weigh_voters=weigh))) for weigh in (False, True))
+    assert [weighed[name].votes for name in NAMES[:2]] == [plain[name].votes for name in NAMES[:2]] == [100, 100]
+
+
+def test_prompts_and_voters_are_those_of_the_votes_that_are_counted():
+    linked = [(1, 2, "left" if i % 3 else "right", f"p{i}", f"v{i}") for i in range(20)]
+    found = board_of(*linked, (3, 4, "left", "elsewhere", "other"))
+    assert (found.votes, found.prompts, found.voters) == (21, 21, 21)
+
+
+def test_who_has_few_votes_beside_the_others_is_not_said_to_have_a_wide_interval():
+    newcomer = [(4, 1 + i % 3, "left" if i % 2 else "right", f"p{i % 61}", f"n{i}") for i in range(200)]
+    found = board_of(*many(3, votes=9000, prompts=60, spread_elo=60, seed=3), *newcomer)
+    row = by_name(found)["bfl/large"]
+    assert row.provisional
+    assert row.high - row.elo < 100
+    assert "interval" not in PROVISIONAL
 
 
 def test_what_no_vote_links_is_said_to_be_not_comparable():

@@ -18,6 +18,15 @@ def test_wilson_agrees_with_scipy(k, n):
     assert ours.value == k / n
 
 
+@pytest.mark.parametrize("n", [1, 2, 48, 153])
+def test_a_rate_lies_within_its_interval_to_the_last_bit(n):
+    for size in (None, 0.3 * n):
+        none, some, every = (wilson(k, n, size) for k in (0, n // 2, n))
+        assert none.low == 0.0
+        assert every.high == 1.0
+        assert some.low <= some.value <= some.high
+
+
 def test_a_rate_of_nothing_is_unknown():
     assert wilson(0, 0).value is None
 

@@ -49,6 +49,11 @@ def test_intervals_are_those_of_prompts_and_not_of_votes():
     assert shared.high - shared.low > 3 * (apart.high - apart.low)
 
 
+def test_votes_that_all_went_one_way_prove_no_certainty():
+    found = preference([1] * 12, [0.5] * 12, [str(i) for i in range(12)])
+    assert [(f.value, f.low, f.high) for f in (found.agreement, found.gamma, found.tau_b)] == [(1.0, None, None)] * 3
+
+
 def test_a_metric_that_never_differs_has_no_summary():
     found = preference([1, -1] * 10, [0.0] * 20, [str(i) for i in range(20)])
     assert (found.decided, found.agreement.value, found.tau_b.value) == (0, None, None)
@@ -77,4 +82,5 @@ def test_means_have_intervals_over_clusters():
     assert found.value == 3
     assert found.high - 3 == pytest.approx(4.3026527 * 2 / np.sqrt(3))  # as for the three means 1, 3, 5
     assert clustered_mean(values[:2], labels[:2]).low is None
+    assert clustered_mean([1.0] * 6, labels).low is None  # no spread is no certainty
     assert clustered_mean([], []).value is None

@@ -93,4 +93,4 @@ def test_what_is_no_amount_is_unknown_not_zero(text):
 
 def test_an_unknown_cost_is_a_dash():
     assert format_usd(None) == "–"
-    assert [format_usd(v) for v in (0, 0.00052, 0.8, 1.5, 1234)] == ["$0", "$0.0005", "$0.800", "$1.50", "$1,234"]
+    assert [format_usd(v) for v in (0, 0.00052, 0.8, 1.5, 1234)] == ["$0", "$0.00052", "$0.800", "$1.50", "$1,234"]

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from arena.errors import ConfigError, RunBusyError, StoreError
+from arena.reports.progress import progress
 from arena.reports.summary import as_json, summarize
 from arena.reports.windows import provider_summaries
 from arena.store import digests, pruning, queries, runs, totals
@@ -26,6 +27,7 @@ def read(database, run_id):
         return {
             "summary": as_json(summarize(rows)),
             "window": provider_summaries(connection, EVER, phases=True),
+            "progress": progress(connection, runs.get_run(connection, run_id), now=NOW),
             "overview": queries.run_overview(connection).astype(str).to_dict("records"),
             "counted": totals.counted(connection, {}),
             "last measured": last_runs(connection, sorted(set(rows["endpoint"])), simulated=False),
@@ -58,6 +60,16 @@ def test_no_figure_changes_when_attempts_go(database):
     assert both["run_id"].value_counts().to_dict() == {"one": 60, "two": 60}
     assert forget(database, "two") == ["a" * 64]
     assert read(database, "one")[0] == before
+
+
+@pytest.mark.parametrize("purpose", ["capacity", "behaviour"])
+def test_what_a_digest_cannot_tell_is_not_pruned(database, purpose):
+    """How long requests waited for our own limits, and the images themselves."""
+    measured(database, "one", NOW - timedelta(days=1))
+    with database.write() as connection:
+        connection.execute(runs.RUN.update().values(purpose=purpose))
+    with database.read() as connection:
+        assert pruning.with_attempts(connection, datetime(2100, 1, 1, tzinfo=UTC)) == []
 
 
 def test_the_digest_of_a_pruned_run_stays_whatever_is_asked_of_it(database):

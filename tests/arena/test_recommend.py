@@ -7,7 +7,7 @@ import pytest
 from arena.errors import ConfigError
 from arena.metrics.base import Figure
 from arena.reports.leaderboard import Board
-from arena.reports.limits import Kept, Limits, checks
+from arena.reports.limits import Kept, Limits, checks, shortfall
 from arena.reports.recommend import as_json, recommend
 from arena.reports.tradeoffs import tradeoffs
 from tests.arena.boards import board_of_skills, summary
@@ -164,3 +164,10 @@ def test_json_carries_the_choice_the_chances_and_every_check(found):
     }  # fmt: skip
     assert told["candidates"][0]["checks"][0]["kept"] == "no"
     assert {s["limit"] for s in told["without"]} == {"price", "p95"}
+
+
+def test_a_figure_that_is_not_known_is_not_said_to_miss_its_limit():
+    held = checks(tradeoffs(board_of_skills(SKILLS), [summary("a/best", usd=None)]).candidates[0],
+                  Limits(usd_per_1000=30, p95_ms=1000, success=0.9))  # fmt: skip
+    assert shortfall(held) == "misses p95 of time to image; price per 1,000 is not known"
+    assert shortfall(held[2:]) == ""

@@ -26,7 +26,7 @@ from arena.reports.run_report import run_report
 from arena.reports.window_report import window_report
 from arena.reports.windows import WINDOW_METRICS, Window, provider_summaries
 from arena.settings import Settings
-from arena.store import queries, runs
+from arena.store import digests, pruning, queries, runs
 from arena.store.blobs import BlobStore
 from arena.store.engine import open_database
 from tests.dashboards import small_run
@@ -272,6 +272,18 @@ def test_a_plan_with_everything_comes_back_the_same():
         stop=StopRule(metric="time_to_image_p50_ms", relative_width=0.1),
     )
     assert Plan.model_validate(tomllib.loads(plan_toml(plan))) == plan
+
+
+def test_what_failures_said_is_a_dash_where_nobody_knows_it_any_more(tmp_path):
+    run_id = small_run.make_run(tmp_path)
+    database = open_database(Settings(data_dir=tmp_path))
+    digests.refresh(database)
+    with database.write() as connection:
+        pruning.forget_attempts(connection, run_id, datetime.now(UTC))
+    with database.read() as connection:
+        told = render_markdown.markdown(run_report(connection, run_id, House()))
+    database.close()
+    assert "| capacity | 2 | – |" in told
 
 
 def test_a_window_has_its_runs_and_the_figures_of_the_provider_table(tmp_path, monkeypatch):

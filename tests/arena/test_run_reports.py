@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 
 from arena.domain.fitness import Fitness
 from arena.domain.run import RunStatus
@@ -45,6 +46,22 @@ def test_progress_counts_by_endpoint_and_tells_rate_cost_and_when_it_may_end(dat
     assert (found.cost_usd, found.budget_usd) == (pytest.approx(0.03), 0.5)
 
 
+def test_the_rate_counts_what_is_still_in_flight_once_a_whole_window_has_passed(database):
+    """One a second, each taking half a minute: half of those that started within the window have not ended."""
+    began = [NOW - timedelta(seconds=s) for s in range(120, 30, -1)]
+    run = store(database, make_run(), [succeeded(started_at=at) for at in began], in_flight=30, repetitions=240)
+    with database.write() as connection:
+        open_ones = runs.ATTEMPT.c.status == "intended"
+        ids = connection.execute(sa.select(runs.ATTEMPT.c.id).where(open_ones).order_by(runs.ATTEMPT.c.id)).scalars()
+        for second, attempt in enumerate(ids.all()):
+            sent = {"intended_at": NOW - timedelta(seconds=30 - second)}
+            connection.execute(runs.ATTEMPT.update().where(runs.ATTEMPT.c.id == attempt).values(sent))
+    with database.read() as connection:
+        found = progress(connection, run, now=NOW)
+    assert found.endpoints[0].rate_per_s == pytest.approx(1, abs=0.02)
+    assert found.eta_s == pytest.approx(150, abs=4)
+
+
 def test_what_is_not_known_of_progress_is_none(database):
     run = store(database, make_run())
     with database.read() as connection:
@@ -73,6 +90,18 @@ def test_a_line_says_how_its_run_ended(database, status, changes, expected):
         (line,) = history(connection, 5)
     assert line.ended == expected
     assert (line.trials, line.attempts, line.succeeded, line.success_rate) == (10, 1, 1, 1.0)
+
+
+def test_what_is_in_flight_or_unknown_is_no_failure(database):
+    store(database, make_run(run_id="r"), [succeeded(started_at=NOW), succeeded(started_at=NOW)], in_flight=2)
+    with database.read() as connection:
+        (running,) = history(connection, 5)
+    assert (running.attempts, running.in_flight, running.success_rate) == (4, 2, 1.0)
+    with database.write() as connection:
+        runs.end_run(connection, "r", "h:1:1", RunStatus.INTERRUPTED)
+    with database.read() as connection:
+        (ended,) = history(connection, 5)
+    assert (ended.attempts, ended.in_flight, ended.unknown, ended.success_rate) == (4, 0, 2, 1.0)
 
 
 def test_a_running_run_of_which_nothing_is_heard_was_cut_off(database):

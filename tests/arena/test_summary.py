@@ -23,11 +23,13 @@ def test_the_fastest_is_named_with_everybody_whose_interval_overlaps():
         summary("a", **p50(100, 90, 110)), summary("b", **p50(105, 95, 120)), summary("c", **p50(200, 190, 210))
     )
     assert (found.endpoint, found.overlapping) == ("a", ("b",))
+    assert found.why == "the intervals overlap"
 
 
 def test_a_figure_without_an_interval_tells_nobody_apart():
     found = fastest(summary("a", **p50(100, n=1)), summary("b", **p50(101, 95, 110)))
     assert found.overlapping == ("b",)
+    assert found.why == "the intervals overlap, or there are too few values for one"
 
 
 def test_equal_prices_are_equal_whatever_their_sums_round_to():

@@ -93,7 +93,7 @@ def test_whoever_is_left_out_is_named_with_the_reason():
     skills = {**SKILLS, "e/gone": 20}
     board = board_of_skills(skills, retired=("e/gone",))
     measured = [
-        summary("a/best"), summary("b/good", p50=None, usd=None), summary("c/fair", usd=None),
+        summary("a/best"), summary("b/good", p50=None, usd=None, success=0.0), summary("c/fair", usd=None),
         summary("d/poor", p50=1000, n=4), summary("e/gone"), summary("f/unvoted"),
     ]  # fmt: skip
     found = tradeoffs(board, measured)
@@ -105,6 +105,8 @@ def test_whoever_is_left_out_is_named_with_the_reason():
     assert reasons(frontier(found, "speed").omitted)["d/poor"] == (
         "its median rests on 4 successes and has no interval",
     )
+    cold = tradeoffs(board, [summary("b/good", p50=None)])
+    assert reasons(cold.omitted)["b/good"] == ("no success on a warm connection in this window",)
     everybody = {o.endpoint for o in frontier(found, "cost").omitted} | set(chances(found, "cost"))
     assert everybody == {*skills, "f/unvoted"}
 

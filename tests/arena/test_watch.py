@@ -3,9 +3,11 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from arena.domain.watch import Direction, Rules, Watchable
 from arena.reports.watch import incidents, report
+from arena.store import runs
 from tests.watch_history import Day, noon, write_day, write_days
 
 FIRST = noon(2026, 3, 1)
@@ -67,6 +69,19 @@ def test_a_price_is_told_on_its_first_day_with_old_and_new(database):
     assert (newest.direction, newest.open, before.open) == (Direction.BETTER, True, False)
     assert newest.change == pytest.approx(0.008 / 0.012 - 1)
     assert (newest.before, newest.now) == (pytest.approx(0.012), pytest.approx(0.008))
+
+
+def test_one_attempt_of_unknown_end_hides_no_incident(database):
+    """Nobody knows when it was sent, which does not make it older than all others."""
+    write_days(database, FIRST, 6, since_day(5, usd={"lab/two": "0.012"}))
+    now = FIRST + timedelta(days=150)
+    (before,) = found(database, now)
+    with database.write() as connection:
+        first = connection.execute(sa.select(sa.func.min(runs.ATTEMPT.c.id))).scalar_one()
+        lost = {"status": "unknown", "started_at": None, "intended_at": FIRST}
+        connection.execute(runs.ATTEMPT.update().where(runs.ATTEMPT.c.id == first).values(lost))
+        connection.execute(runs.DIGEST.delete())
+    assert found(database, now) == [before]
 
 
 def test_failures_are_an_incident_on_the_day_of_an_outage(database):

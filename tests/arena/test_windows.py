@@ -1,9 +1,10 @@
 """Figures over a stretch of time: the same from digests and from rows, and nothing from outside it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from arena.domain.failure import FailureKind
 from arena.domain.run import RunStatus
@@ -13,10 +14,13 @@ from arena.reports.windows import Window, at_warmth, outcome_frame, parse_window
 from arena.settings import Settings
 from arena.store import attempts, digests, queries, runs
 from arena.store.engine import open_database
+from arena.store.totals import runs_between
+from arena.store.windows import Between
 from tests.factories import failed, make_endpoint, make_plan, make_prompt, make_run, make_trial, succeeded
 from tests.postgres import new_postgres_database
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
+PLUS_TWO = timezone(timedelta(hours=2))
 EVER = Window(NOW - timedelta(days=400), datetime(2100, 1, 1, tzinfo=UTC))  # intents are dated by the real clock
 KINDS = (FailureKind.PROVIDER_ERROR, FailureKind.TIMEOUT, FailureKind.MODERATED_OUTPUT, FailureKind.AUTH)
 PROMPTS = {p.id: p for p in (make_prompt("cat"), make_prompt("poster", category="typography"))}
@@ -167,6 +171,36 @@ def test_uptime_counts_hours_and_not_attempts(database):
     assert alone.figures["uptime"].n == alone.figures["success_rate"].n
 
 
+@pytest.mark.parametrize(
+    ("window", "text"),
+    [
+        (parse_window("2026-10-01..2026-11-01"), "2026-10-01 to 2026-10-31 UTC"),
+        (parse_window("30d", NOW), "2026-03-01 to 2026-03-31 UTC"),
+        (parse_window("2026-10-01..2026-10-02"), "2026-10-01 00:00 to 2026-10-02 00:00 UTC"),
+        (Window(datetime(2026, 3, 2, tzinfo=PLUS_TWO), datetime(2026, 4, 1, tzinfo=PLUS_TWO)),
+         "2026-03-01 to 2026-03-31 UTC"),
+    ],
+)  # fmt: skip
+def test_a_window_names_the_last_day_that_is_in_it_by_utc(window, text):
+    assert window.text == text
+
+
+@pytest.mark.parametrize("kind", [FailureKind.CONNECT, FailureKind.TLS, FailureKind.CONNECT_TIMEOUT, FailureKind.DNS])
+def test_a_connection_that_never_stood_is_a_cold_one(database, kind):
+    measured(database, "r1", NOW - timedelta(days=1), count=4, unknown=0)
+    with database.write() as connection:
+        first = connection.execute(sa.select(sa.func.min(runs.ATTEMPT.c.id))).scalar_one()
+        failure = {"status": "failed", "failure_kind": kind}
+        connection.execute(runs.ATTEMPT.update().where(runs.ATTEMPT.c.id == first).values(failure))
+    digests.refresh(database)
+    with database.read() as connection:
+        frame = outcome_frame(connection, EVER)
+        rows = queries.outcomes(connection, "r1")
+    for outcomes in (frame, rows):
+        assert kind not in set(at_warmth(outcomes, "warm")["failure_kind"].dropna())
+        assert kind in set(at_warmth(outcomes, "cold")["failure_kind"].dropna())
+
+
 def test_cold_and_warm_connections_make_up_the_whole(database):
     measured(database, "r1", NOW - timedelta(days=1))
     with database.read() as connection:
@@ -175,6 +209,20 @@ def test_cold_and_warm_connections_make_up_the_whole(database):
     assert len(cold) + len(warm) == len(frame)
     assert cold["connected_ms"].min() == pytest.approx(9.000001)
     assert warm["connected_ms"].isna().all()
+
+
+def test_a_run_whose_process_died_is_no_run_of_later_windows(database):
+    began = NOW - timedelta(days=50)
+    measured(database, "died", began, status=RunStatus.RUNNING)
+    measured(database, "alive", NOW - timedelta(hours=1), status=RunStatus.RUNNING)
+    with database.write() as connection:
+        heard = {"heartbeat_at": began + timedelta(hours=1)}
+        connection.execute(runs.RUN.update().where(runs.RUN.c.id == "died").values(heard))
+    with database.read() as connection:
+        lately = runs_between(connection, Between(NOW - timedelta(days=30), NOW))
+        then = runs_between(connection, Between(began, began + timedelta(days=1)))
+    assert [run.id for run in lately] == ["alive"]
+    assert [run.id for run in then] == ["died"]
 
 
 def test_an_empty_database_has_no_providers(database):

@@ -63,6 +63,11 @@ def test_results_show_the_figures_of_the_summary(open_page, small):
     assert "2 capacity" in " ".join(shown["Failures"])
 
 
+def test_equal_prices_are_said_to_be_equal_and_not_to_have_intervals(open_page, small):
+    said = [line for line in words(open_page()).splitlines() if line.startswith("Not told apart")]
+    assert any(line.endswith(r"the prices are the same\.") for line in said)
+
+
 def test_results_name_the_run_its_plan_and_that_it_is_simulated(open_page, small):
     app = open_page()
     said = words(app)

@@ -57,6 +57,18 @@ def test_the_table_holds_what_was_sent_in_the_window(open_page, lately):
     assert {"Uptime", "Generation p95", "Time to image p95", "$ / 1,000"} <= set(month.columns)
 
 
+def test_the_number_of_attempts_is_that_of_the_table_without_warm_up(open_page, lately):
+    database = open_database(Settings())
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE trial SET phase = 'warmup' WHERE seq < 4")
+        connection.exec_driver_sql("DELETE FROM digest")
+    database.close()
+    app = open_page("providers")
+    counted = app.table[0].value["Attempts"].sum()
+    assert counted == 88
+    assert f"{counted:.0f} attempts without warm" in words(app)
+
+
 def test_a_window_that_holds_nothing_says_so(open_page, directory):
     make_run(directory)  # of a year ago
     assert "Nothing was measured in this window" in words(open_page("providers", window="24h"))
@@ -104,6 +116,14 @@ def test_a_day_without_a_request_is_a_gap_in_the_line():
     assert list(line.y) == [1.0, 1.0, None, 1.0]
     assert list(line.error_y.array) == pytest.approx([0.1, 0.1, 0.0, 0.1])
     assert "Lower is better" in chart.subtitle
+
+
+def test_a_single_day_stands_among_days_and_not_among_milliseconds():
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    points = (Point(began, Figure(1000.0, 30, 900.0, 1100.0)),)
+    chart = trend_charts.over_time([Trend("lab/one", False, points)], P50, colours({"lab/one": "lab"}), DAY)
+    assert list(chart.figure.layout.xaxis.range) == [began - DAY, began + DAY]
+    assert trend_charts.over_time([], P50, {}, DAY).figure.layout.xaxis.range is None
 
 
 def test_the_distribution_draws_what_share_took_at_most_so_long():

@@ -50,7 +50,7 @@ def test_the_list_tells_each_run_its_counts_and_that_it_is_simulated(open_page, 
     (row,) = app.dataframe[0].value.to_dict(orient="records")
     assert row["run"] == f"run?run={RUN_ID}"
     assert (row["status"], row["simulated"], row["made_for"]) == ("finished", "SIMULATED", "measurement")
-    assert (row["trials"], row["attempts"], row["images"], row["cost_usd"]) == (12, 12, 10, "$0.0400")
+    assert (row["trials"], row["attempts"], row["images"], row["cost_usd"]) == (12, 12, 10, 0.04)
     assert row["fit_to_measure"] == "not watched"
 
 
