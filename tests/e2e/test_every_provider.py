@@ -23,7 +23,7 @@ def test_the_same_prompts_at_every_simulated_provider(arena):
         assert endpoint["phases"]["accepted_p50_ms"]["n"] == expected
     for name in ("sim/fal-queue", "sim/replicate-polled", "sim/runflow", "sim/bfl"):
         phases = found[name]["phases"]
-        assert phases["accepted_p50_ms"]["value"] < phases["result_p50_ms"]["value"] / 3
+        assert phases["accepted_p50_ms"]["value"] < phases["result_p50_ms"]["value"]
         assert phases["poll_bracket_p50_ms"]["n"] == 10
         assert phases["download_p50_ms"]["n"] == 10
     for name in ("sim/fal-queue", "sim/replicate"):
