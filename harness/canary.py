@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.clock import Clock
-    from harness.engine import Delivery
+    from harness.delivery import Delivery
 
 INTERVAL_NS = 50 * NS_PER_MS
 CPU_EVERY = 10

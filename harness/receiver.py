@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from arena.store.engine import Connection
     from arena.store.recorder import Recorder
     from harness.budget import Budget
-    from harness.engine import Delivery, Payload
+    from harness.delivery import Delivery, Payload
     from harness.plan import Target
     from harness.progress import Progress
 

@@ -31,7 +31,7 @@ from arena.units import NS_PER_MS, ms_from_ns, nano_usd
 from harness.canary import Canary
 from harness.closed_loop import ClosedLoop, Window, blocks
 from harness.collector import quiet_collector
-from harness.engine import Delivery, Engine
+from harness.engine import Engine
 from harness.limits import RateLimit, Slots, shared_by_account
 from harness.plan import Prepared, Target, answer_bytes, in_flight, keeps_images, timeout_s
 from harness.providers.base import Job
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from arena.store.runs import StoredTrial
     from harness.budget import Budget
     from harness.clock import Clock
+    from harness.delivery import Delivery
     from harness.progress import Progress
     from harness.transport import Connection
 

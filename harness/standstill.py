@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.clock import Clock
-    from harness.engine import Delivery
+    from harness.delivery import Delivery
 
 INTERVAL_NS = 250 * NS_PER_MS
 STANDSTILL_NS = 2 * NS_PER_S

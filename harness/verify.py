@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from arena.domain.request import GenerationRequest
     from arena.pricing import PriceCard
     from arena.store.blobs import BlobStore
-    from harness.engine import Delivery, Payload
+    from harness.delivery import Delivery, Payload
     from harness.providers.base import Job, Provider, Sizing
 
 

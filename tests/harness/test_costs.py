@@ -12,7 +12,7 @@ from arena.domain.request import GenerationRequest
 from arena.domain.timings import Timings
 from arena.pricing import PriceCard
 from arena.store.blobs import BlobStore
-from harness.engine import Delivery
+from harness.delivery import Delivery
 from harness.providers import provider
 from harness.providers.base import Done, ImageAddress, Job
 from harness.receiver import spent_nano_usd

@@ -8,7 +8,7 @@ import pytest
 from arena.domain.failure import Failure, FailureKind
 from arena.domain.request import GenerationRequest
 from arena.domain.timings import Timings
-from harness.engine import Delivery
+from harness.delivery import Delivery
 from harness.providers.base import Job
 from harness.standstill import STANDSTILL_NS, Standstill, asleep_ns
 from tests.factories import make_endpoint
