@@ -3,8 +3,8 @@
 
 PYTHON ?= python3
 CONSTRAINTS := tests/constraints.txt
-# Two tests at a time: what they wait for is mostly not the processor.
-PARALLEL := -n 2 --dist worksteal
+# Three at a time on two cores: tests wait for servers and processes as often as they compute.
+PARALLEL := -n 3 --dist worksteal
 DEMO := .venv
 TEST := .venv-test
 # A source package runs its own code as it is built; a wheel is only unpacked.

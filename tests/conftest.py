@@ -21,8 +21,19 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("arena")
 
 
+NEED_MUCH = {"arena", "browser", "open_page", "postgres_url"}
+"""Fixtures that start the command, a browser, the app or a database server."""
 _MAIN = sys.modules["__main__"]
 POSTGRES_URL = os.environ.get("ARENA_TEST_POSTGRES_URL")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What needs much is slow, without anybody having to say so at every test."""
+    for item in items:
+        params = getattr(item, "callspec", None)
+        if NEED_MUCH & {*item.fixturenames} or (params is not None and "postgresql" in params.params.values()):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

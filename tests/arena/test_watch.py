@@ -10,6 +10,8 @@ from arena.reports.watch import incidents, report
 from arena.store import runs
 from tests.watch_history import Day, noon, write_day, write_days
 
+pytestmark = pytest.mark.slow
+
 FIRST = noon(2026, 3, 1)
 CHANGED = date(2026, 4, 1)
 

@@ -12,6 +12,8 @@ from arena.store import scores
 from arena.store.watched_scores import machine_scores
 from tests.watch_history import Day, noon, write_day, write_days
 
+pytestmark = pytest.mark.slow
+
 FIRST = noon(2026, 3, 1)
 CLIP = Instrument(metric="clip_score", revision=1, title="CLIP score", unit="100·cos", better="higher", negligible=1.0,
                   tool="open_clip", model="ViT-B-32", weights_sha256="c" * 64)  # fmt: skip

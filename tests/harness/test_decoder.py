@@ -13,6 +13,8 @@ from harness.decoder import Decoder
 from harness.images import BadImageError
 from tests.servers import png
 
+pytestmark = pytest.mark.slow
+
 
 def test_facts_and_complaints_come_back_from_the_other_process(tmp_path):
     good, bad = tmp_path / "good", tmp_path / "bad"

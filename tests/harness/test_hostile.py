@@ -13,6 +13,8 @@ from harness.sim.hostile.catalogue import CATALOGUE
 from harness.sim.hostile.pictures import inline, picture
 from harness.sim.hostile.rig import try_all
 
+pytestmark = pytest.mark.slow
+
 CASES = [case for cases in CATALOGUE.values() for case in cases]
 MOST_MEMORY_MB = 1100
 """For client and servers together: 96 MB is the largest answer, 256 MB the largest image once it is decoded."""

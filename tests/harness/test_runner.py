@@ -18,6 +18,8 @@ from harness.sim.process import background
 from tests.factories import make_plan
 from tests.servers import png
 
+pytestmark = pytest.mark.slow
+
 OPENAI = '{ seed = "seed", steps = "num_inference_steps", guidance = "guidance_scale" }'
 CONTENDERS = {
     "quick": {"latency": {"kind": "fixed", "ms": 20}},

@@ -1,11 +1,14 @@
 """One voter's own board: what was said, counted against what was shown, and nothing else."""
 
 import numpy as np
+import pytest
 
 from arena.battles.ballots import Ballots
 from arena.domain.battle import Verdict
 from arena.reports.personal import LEAST_VOTES, personal
 from tests.arena.battles.conftest import fill
+
+pytestmark = pytest.mark.slow
 
 
 def test_it_counts_ones_own_votes_and_no_others(settings, watch):

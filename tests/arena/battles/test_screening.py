@@ -17,6 +17,8 @@ from arena.store.blobs import BlobStore
 from tests.arena.battles import conftest
 from tests.arena.battles.conftest import CONTENDERS, fill
 
+pytestmark = pytest.mark.slow
+
 PX = 256
 
 

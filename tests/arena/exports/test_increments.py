@@ -16,6 +16,8 @@ from arena.store.vote_facts import quarantine
 from tests.arena.exports.conftest import AT, ENDPOINTS, export, figures, json_rows, outcome
 from tests.factories import make_endpoint, make_prompt, make_run, make_trial
 
+pytestmark = pytest.mark.slow
+
 
 def increment(database, tmp_path, number, table="outcomes", **options):
     file = tmp_path / f"{table}-{number}.jsonl"

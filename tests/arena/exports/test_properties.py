@@ -25,6 +25,8 @@ from arena.store.exchange.columns import Kind
 from tests.arena.exports.conftest import export
 from tests.factories import make_artifact, make_endpoint, make_prompt, make_run, make_trial
 
+pytestmark = pytest.mark.slow
+
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30) | st.sampled_from(
     ["=1+1", "'=1", "''@x", "-", "'", "+\n", "\r", "\t", "", "NA", "null", '"', "a,b", "\r\n"]
 )

@@ -12,6 +12,8 @@ from arena.reports.exports.publish import publish, write_card
 from arena.store.exchange.columns import Scope
 from tests.arena.exports.conftest import export, figures
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_publication_holds_no_voter_no_network_and_no_request(full, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"

@@ -16,6 +16,8 @@ from arena.store.rulings import rulings_on_images, rulings_on_voters, rulings_on
 from harness.cli.export import What
 from tests.arena.exports.conftest import export, export_all, figures, images_of, json_rows
 
+pytestmark = pytest.mark.slow
+
 FORMATS = ["csv", "parquet", "jsonl"]
 LOCAL = {"votes": {"id", "evaluation_session_id"}, "rulings": {"evaluation_session_id"}}
 

@@ -17,6 +17,8 @@ from harness.local.process import background
 from harness.local.server import serve
 from harness.local.settings import LocalSettings
 
+pytestmark = pytest.mark.slow
+
 SERVER = [sys.executable, "-m", "harness.local.process"]
 
 

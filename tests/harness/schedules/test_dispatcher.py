@@ -14,6 +14,8 @@ from harness.schedules.files import read
 from harness.session import resume
 from tests.harness.schedules.world import OWNER, World, utc, write_config, write_schedule
 
+pytestmark = pytest.mark.slow
+
 START = utc("2026-03-02T00:10")  # a Monday
 HOURLY = {"cron": "0 * * * *"}
 

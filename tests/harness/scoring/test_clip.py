@@ -11,6 +11,8 @@ from harness.scoring.clip import PADDING, Clip
 from harness.scoring.models import read_models
 from harness.scoring.toolbox import Toolbox
 
+pytestmark = pytest.mark.slow
+
 LONG = " ".join(f"Sentence {i} speaks of a {colour} kite above the harbour." for i in range(8) for colour in ("red",))
 
 

@@ -19,6 +19,8 @@ from harness.sim.contender import load_contenders
 from harness.sim.process import background
 from harness.sim.server import serve
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -19,6 +19,8 @@ from tests.dashboards import small_run
 from tests.factories import failed, make_endpoint, make_prompt, make_run, make_trial, succeeded
 from tests.postgres import new_postgres_database
 
+pytestmark = pytest.mark.slow
+
 KIND_CLIENT, STATUS_ERROR, DELTA = 3, 2, 1
 
 
