@@ -54,6 +54,7 @@ def channel(**fields):
     return WatchConfig.model_validate({"channel": [fields]}).channel[0]
 
 
+@pytest.mark.slow
 def test_an_incident_and_its_end_are_each_told_once_on_every_channel(database, tmp_path):
     back = lambda i: Day(slower={"lab/one": 0.3}) if 31 <= i < 35 else None  # noqa: E731
     during = write_days(database, FIRST, 34, back)
@@ -99,6 +100,7 @@ def test_an_incident_and_its_end_are_each_told_once_on_every_channel(database, t
     assert [line["events"][0]["event"] for line in lines] == ["opened", "closed"]
 
 
+@pytest.mark.slow
 def test_a_channel_that_fails_hears_of_it_at_the_next_check_and_the_others_only_once(database, tmp_path):
     now = write_days(database, FIRST, 34, lambda i: Day(slower={"lab/one": 0.3}) if i >= 31 else None)
     with scripted(

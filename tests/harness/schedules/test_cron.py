@@ -46,6 +46,7 @@ def field(draw, low, high):
     zone=st.sampled_from(ZONES),
     day=st.sampled_from([*CHANGES, "2026-06-10"]),
 )
+@pytest.mark.slow
 @example(("30", {30}), ("2", {2}), ("*", set(range(7))), "Europe/Berlin", "2026-03-29")
 @example(("*/15", {0, 15, 30, 45}), ("1-3", {1, 2, 3}), ("0", {0}), "Europe/Berlin", "2026-10-25")
 @example(("15", {15}), ("2", {2}), ("*", set(range(7))), "Australia/Lord_Howe", "2026-10-04")

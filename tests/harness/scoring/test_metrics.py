@@ -75,6 +75,7 @@ def test_fine_detail_of_a_wave_is_all_or_nothing():
     assert fine_detail_db(Image.new("RGB", (64, 64), "grey")) is None
 
 
+@pytest.mark.slow
 def test_a_blurred_image_is_less_sharp_and_a_blank_one_has_no_contrast(cat, toolbox):
     prompt = make_prompt()
     blurred = cat.filter(ImageFilter.GaussianBlur(2))

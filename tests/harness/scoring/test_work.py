@@ -29,6 +29,7 @@ def rows(database):
         )
 
 
+@pytest.mark.slow
 def test_a_second_time_nothing_is_computed_or_written(stored_run, database, scoring, toolbox):
     first = scoring(toolbox).run(stored_run, chosen_metrics(["clip_score", "noise"]))
     assert (first.images, first.scores, first.known) == (6, 12, 0)
@@ -56,6 +57,7 @@ def test_other_weights_add_rows_and_leave_the_others_alone(
     assert {i.tool for i in known.values()} == {"open_clip"}
 
 
+@pytest.mark.slow
 def test_only_what_an_image_is_held_against_decides_what_is_scored(stored_run, scoring, toolbox):
     tally = scoring(toolbox).run(stored_run, chosen_metrics(["legible_text", "preservation", "edit_direction"]))
     assert (tally.images, tally.scores, tally.lacking) == (0, 0, {})
