@@ -1,4 +1,4 @@
-"""Exports of a million outcomes: time and peak memory of a process of its own, and what DuckDB and pandas read.
+"""Exports of a million outcomes: time and peak memory of a process of its own, and what DuckDB and pandas read back.
 
 Beside it three times as many, as Parquet: the memory must not grow with the rows.
 """
@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pandas as pd
@@ -19,6 +22,9 @@ import pandas as pd
 from arena.settings import Settings
 from arena.store.engine import open_database
 from tests.benchmarks.reports.seed import seed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MOST_MB = 500
 PARQUET_AIM_PER_S = 50_000
@@ -53,10 +59,11 @@ def report(outcomes: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         _seeded(directory / "one", outcomes)
+        stored = _stored(directory / "one" / "arena.db")
         for file_format in ("parquet", "csv", "jsonl"):
             file = directory / f"outcomes.{file_format}"
             _line(directory / "one", file_format, file)
-            _read_back(file)
+            _read_back(file, stored)
         _seeded(directory / "three", 3 * outcomes)
         _line(directory / "three", "parquet", directory / "three.parquet")
 
@@ -87,7 +94,18 @@ def _line(data: Path, file_format: str, file: Path) -> None:
     )
 
 
-def _read_back(file: Path) -> None:
+def _stored(file: Path) -> tuple[object, ...]:
+    """FIGURES as SQLite itself adds them up."""
+    query = (
+        "SELECT count(*), count(last_image_byte_ns), sum(last_image_byte_ns / 1e6), sum(cost_nano_usd / 1e9),"
+        " sum(seed % 1000003), max(started_at) FROM attempt JOIN trial ON trial.id = attempt.trial_id"
+    )
+    with closing(sqlite3.connect(file)) as connection:
+        row: tuple[object, ...] = connection.execute(query).fetchone()
+    return (*row[:-1], str(row[-1])[:19])
+
+
+def _read_back(file: Path, stored: tuple[object, ...]) -> None:
     begun = time.perf_counter()
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
@@ -106,11 +124,16 @@ def _read_back(file: Path) -> None:
         int((frame["seed"] % 1_000_003).sum()),
         str(frame["started_at"].max()).replace("T", " ")[:19],
     )
-    same = all(
-        abs(a - b) <= 1e-9 * abs(b) if isinstance(b, float) else str(a).replace("T", " ") == str(b)
-        for a, b in zip(theirs, ours, strict=True)
+    told = "equal to the database" if _same(theirs, stored) and _same(ours, stored) else f"DIFFERENT from {stored}"
+    print(f"         DuckDB in {duck_s:.1f} s, pandas in {pandas_s:.1f} s; {told}: {ours}", flush=True)
+
+
+def _same(read: Iterable[object], stored: Iterable[object]) -> bool:
+    """To nine digits, for sums of floats depend on their order."""
+    return all(
+        abs(float(str(a)) - b) <= 1e-9 * abs(b) if isinstance(b, float) else str(a).replace("T", " ") == str(b)
+        for a, b in zip(read, stored, strict=True)
     )
-    print(f"         DuckDB in {duck_s:.1f} s, pandas in {pandas_s:.1f} s; {'equal' if same else 'DIFFERENT'}: {ours}")
 
 
 if __name__ == "__main__":
