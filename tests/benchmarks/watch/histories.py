@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from arena.domain.watch import Worth
 from arena.metrics.changes import threshold, watch
 from arena.metrics.rates import Rates
-from arena.metrics.watched_figures import LEAST_TRIALS, log_levels
+from arena.metrics.watched_figures import LEAST_TRIALS, log_levels, quality
+
+SCORE_WORTH = 1.0
+"""That of a CLIP score, in hundredths of the cosine."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,9 @@ class World:
     failure_share: float = 0.01
     failure_spread: float = 0.005
     """Variance of the share between days over that of one trial: at 0.005, counts of 100 vary by half more."""
+    score_day_sd: float = 0.1
+    score_sd: float = 2.0
+    """Of single images of a prompt, in the unit of the score; prompts differ by half more."""
 
 
 def latencies(world, days, rng, slower_from=None, slower_by=0.0):
@@ -41,13 +48,29 @@ def latencies(world, days, rng, slower_from=None, slower_by=0.0):
     return day, prompt, level + rng.normal(0, world.trial_sd, day.size)
 
 
+def scores(world, days, rng, lower_from=None, lower_by=0.0):
+    """What a machine says of each image of one endpoint, less of which is worse, and turned around: more is worse."""
+    per_day = world.runs_a_day * world.trials_a_run
+    day, prompt = np.repeat(np.arange(days), per_day), np.tile(np.arange(per_day) % world.prompts, days)
+    level = (world.score_day_sd * standard_days(world, days, rng))[day]
+    level += rng.normal(0, 1.5 * world.score_sd, world.prompts)[prompt]
+    if lower_from is not None:
+        level += lower_by * (day >= lower_from)
+    return pd.DataFrame({"day": day, "prompt": prompt, "score": level + rng.normal(0, world.score_sd, day.size)})
+
+
 def day_effects(world, days, rng):
-    """What a day shares; with heavy tails by Student's law with 4 degrees of freedom, of the same variance."""
+    """What a day shares."""
+    return world.day_sd * standard_days(world, days, rng)
+
+
+def standard_days(world, days, rng):
+    """Days of variance 1; with heavy tails by Student's law with 4 degrees of freedom."""
     drawn = rng.standard_t(4, days) / np.sqrt(2) if world.heavy_tails else rng.normal(size=days)
     rho = world.autocorrelation
     for i in range(1, days):
         drawn[i] = rho * drawn[i - 1] + np.sqrt(1 - rho**2) * drawn[i]
-    return world.day_sd * drawn
+    return drawn
 
 
 def failures(world, days, rng, worse_from=None, worse=0.0):
@@ -64,6 +87,8 @@ def failures(world, days, rng, worse_from=None, worse=0.0):
 
 def watched(world, figure, days, at, rng, changed_from=None, size=0.0):
     """What is found in one made-up series."""
+    if figure == "score":
+        return watch(quality(scores(world, days, rng, changed_from, size), SCORE_WORTH), at, days - 1)
     worth = getattr(Worth(), figure)
     if figure == "success":
         counts = failures(world, days, rng, changed_from, size)
