@@ -1,5 +1,6 @@
 """Every command that the README shows is executed, in its order, as a reader would."""
 
+import json
 import os
 import re
 import shlex
@@ -111,10 +112,20 @@ def test_make_demo_on_a_fresh_copy(tmp_path):
 
     first = demo()
     assert first.returncode == 0, first.stderr[-3000:]
-    assert "sim/cogwheel" in first.stdout
+    for name in ("steady", "swift", "atelier", "flaky", "crawler", "cogwheel", "bargain"):
+        assert f"sim/{name}" in first.stdout
+    assert "cheapest: sim/bargain" in first.stdout
     assert "arena app" in first.stderr
     assert not list((tmp_path / ".venv").glob("lib/*/site-packages/torch"))
     second = demo()
     assert second.returncode == 0
     assert "pip install" not in second.stdout
-    assert "measures again" in second.stderr
+    assert "which is finished; `arena demo --again` measures again" in second.stderr
+    listed = subprocess.run(
+        [tmp_path / ".venv/bin/arena", "runs", "ls", "--json"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        check=True,
+    )
+    assert len(json.loads(listed.stdout)) == 1

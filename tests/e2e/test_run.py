@@ -243,14 +243,3 @@ def test_the_same_job_on_postgresql(arena, postgres_url):
     assert as_json(summarize(typed(rows.astype(object)))) == shown["endpoints"]
     assert "20 attempts: the database is sound" in arena("db", "check").out
     assert not (arena.data / "arena.db").exists()
-
-
-@pytest.mark.slow
-def test_the_demo_shows_seven_endpoints_and_measures_once(arena):
-    first = arena("demo")
-    for name in ("steady", "swift", "atelier", "flaky", "crawler", "cogwheel", "bargain"):
-        assert f"sim/{name}" in first.out
-    assert "cheapest: sim/bargain" in first.out
-    second = arena("demo")
-    assert "which is finished; `arena demo --again` measures again" in second.err
-    assert len(arena.json("runs", "ls")) == 1

@@ -51,7 +51,7 @@ class Torture:
         self._kind, self._directory = kind, directory
         template = directory / "template"
         (template / "config").mkdir(parents=True)
-        url = None if postgres_url is None else new_postgres_database(postgres_url)
+        url = None if postgres_url is None else new_postgres_database(postgres_url, empty=kind == "migration")
         self._victim = KINDS[kind](Place(template, url, planted), stack)
         self.where: Counter[str] = Counter()
         self.sums: Counter[str] = Counter()

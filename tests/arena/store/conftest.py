@@ -10,7 +10,10 @@ BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
 
 
 def settings_for(kind, request, directory):
-    url = new_postgres_database(request.getfixturevalue("postgres_url")) if kind == "postgresql" else None
+    url = None
+    if kind == "postgresql":
+        empty = "any_database" not in request.fixturenames
+        url = new_postgres_database(request.getfixturevalue("postgres_url"), empty=empty)
     return Settings(data_dir=directory, database_url=url)
 
 
