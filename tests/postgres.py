@@ -28,7 +28,17 @@ def _with_tables(url):
 def _created(url, of=""):
     name = f"arena_{secrets.token_hex(6)}"
     admin = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}{of}"))
+    try:
+        with admin.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name}{of}"))
+    except sa.exc.OperationalError as error:
+        error.add_note(_last_words(url))
+        raise
     admin.dispose()
     return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _last_words(url):
+    """The end of the log of a server from a wheel, whose socket lies beside it."""
+    log = Path(str(sa.make_url(url).query.get("host", ""))) / "log"
+    return log.read_text(errors="replace")[-3000:] if log.is_file() else f"no log at {log}"
