@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from arena.catalog import Catalog
 from harness.providers import PROVIDERS, adapter, provider
 
@@ -20,3 +22,8 @@ def test_every_option_that_is_read_is_known_to_an_adapter():
     read = {name for path in ADAPTERS.glob("*.py") for name in re.findall(r'options\.get\("(\w+)"\)', path.read_text())}
     assert read >= {"fields", "extra", "tiers"}
     assert read <= known
+
+
+@pytest.mark.parametrize("protocol", PROVIDERS)
+def test_every_adapter_takes_names_of_fields(protocol):
+    assert "fields" in provider(protocol).options

@@ -33,6 +33,13 @@ def test_the_same_prompts_at_every_simulated_provider(arena):
     assert "where the time goes" in text
     assert "SIMULATED" in text
     rows = [json.loads(line) for line in arena("export", "last", "--format", "jsonl", "--out", "-").out.splitlines()]
+    polled = [r for r in rows if r["endpoint"] in {"sim/fal-queue", "sim/replicate-polled", "sim/runflow", "sim/bfl"}]
+    assert len(polled) == 40
+    for r in polled:
+        assert r["polls"] >= 1
+        assert (
+            r["accepted_ms"] <= r["last_pending_ms"] < r["first_done_ms"] <= r["generation_ms"] <= r["time_to_image_ms"]
+        )
     by_address = [r for r in rows if r["endpoint"] == "sim/fal-queue"]
     assert all(r["served_seed"] == r["seed"] for r in by_address)
     assert {r["sent_size"] for r in rows if r["endpoint"] == "sim/lumenfall"} == {"1024x1024"}
