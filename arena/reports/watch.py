@@ -49,7 +49,8 @@ class SeriesState:
     """One figure of one endpoint: `learning`, `quiet` or `changed`.
 
     `baseline_days`: how many days its latest one is compared with. `noticeable`: the smallest change for the worse that
-    is looked for, relative or, for success and quality, as a difference; None while learning and for exact prices.
+    is looked for, relative or, for success and quality, as a difference in `unit`; None while learning and for exact
+    prices. `by`: whose scores, of quality.
     """
 
     endpoint: str
@@ -58,6 +59,8 @@ class SeriesState:
     state: str
     baseline_days: int
     noticeable: float | None
+    unit: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +184,8 @@ def _of_scores(scores: Scores, rules: Rules) -> Iterator[_One]:
 
 def _state(one: _One, told: Watched) -> SeriesState:
     worth = told.worth if told.worth is None or not one.relative else float(np.expm1(told.worth))
-    return SeriesState(one.endpoint, one.simulated, one.figure, told.state.value, told.baseline_days, worth)
+    days, unit = told.baseline_days, one.unit
+    return SeriesState(one.endpoint, one.simulated, one.figure, told.state.value, days, worth, unit, one.by)
 
 
 def _incident(one: _One, change: Change) -> Incident:

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from arena.domain.outcome import AttemptStatus
 from arena.domain.plan import Phase
 from arena.store.runs import ATTEMPT, IMAGE, TRIAL
-from arena.store.scores import INSTRUMENT, SCORE
+from arena.store.scores import SCORE
 from arena.store.watched import workloads
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -23,16 +23,15 @@ COLUMNS = ("instrument", "endpoint", "simulated", "started_at", "prompt", "score
 
 
 def machine_scores(
-    connection: Connection, start: datetime, end: datetime, instruments: Container[int] | None = None
+    connection: Connection, start: datetime, end: datetime, instruments: Collection[int]
 ) -> pd.DataFrame:
-    """One row a delivered image and instrument, in `COLUMNS`; of some instruments only, if given.
+    """One row a delivered image and instrument of `instruments` (row ids), in `COLUMNS`.
 
     `prompt` is the prompt as it was asked for, with the size and whatever else the run asked for. Where an image was
     held against something else since, the newest score counts. Warm-up, and runs that do not count, are left out.
     """
-    known = [i for i in connection.execute(sa.select(INSTRUMENT.c.id)).scalars() if not instruments or i in instruments]
-    asked = workloads(connection, start, end) if known else {}
-    rows = [row for run_id in asked for row in connection.execute(_of_run(run_id, known, start, end))] if known else []
+    asked = workloads(connection, start, end) if instruments else {}
+    rows = [row for run_id in asked for row in connection.execute(_of_run(run_id, instruments, start, end))]
     keys = ["attempt", "position", "instrument"]
     names = ["run", "endpoint", "simulated", "started_at", "prompt_id", "prompt_sha256", *keys, "score"]
     frame = pd.DataFrame([tuple(row) for row in rows], columns=names).drop_duplicates(keys, keep="last")
@@ -44,7 +43,7 @@ def machine_scores(
     return frame[list(COLUMNS)].reset_index(drop=True)
 
 
-def _of_run(run_id: str, instruments: list[int], start: datetime, end: datetime) -> sa.Select[tuple[object, ...]]:
+def _of_run(run_id: str, instruments: Collection[int], start: datetime, end: datetime) -> sa.Select[tuple[object, ...]]:
     """By run, because that is how trials are found at once; oldest score first."""
     mine = (
         (SCORE.c.image_sha256 == IMAGE.c.sha256)

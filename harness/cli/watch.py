@@ -186,7 +186,9 @@ def _state_json(state: SeriesState) -> dict[str, Any]:
         "endpoint": state.endpoint,
         "simulated": state.simulated,
         "figure": state.figure.value,
+        "by": state.by or None,
         "state": state.state,
         "baseline_days": state.baseline_days,
         "noticeable_change": state.noticeable,
+        "unit": state.unit,
     }

@@ -45,6 +45,7 @@ def test_images_that_fit_their_prompts_less_are_an_incident_in_the_unit_of_the_s
     assert worse.command == "arena score show last"
     quality = {s.endpoint: s for s in found.series if s.figure is Watchable.QUALITY}
     assert quality["lab/two"].state == "quiet"
+    assert (quality["lab/two"].by, quality["lab/two"].unit) == (worse.by, "100·cos")
     assert quality["lab/two"].noticeable == pytest.approx(1.0, rel=0.5)
 
 
@@ -81,7 +82,8 @@ def test_the_newest_score_of_an_image_counts_once(database):
         ]  # fmt: skip
         scores.write_scores(connection, [(number, one) for one in again], FIRST + timedelta(days=1))
     with database.read() as connection:
-        frame = machine_scores(connection, FIRST - timedelta(days=1), FIRST + timedelta(days=1))
-        assert machine_scores(connection, FIRST + timedelta(days=1), FIRST + timedelta(days=2)).empty
+        frame = machine_scores(connection, FIRST - timedelta(days=1), FIRST + timedelta(days=1), [number])
+        assert machine_scores(connection, FIRST + timedelta(days=1), FIRST + timedelta(days=2), [number]).empty
+        assert machine_scores(connection, FIRST - timedelta(days=1), FIRST + timedelta(days=1), []).empty
     assert len(frame) == 8
     assert (frame["score"] == 90).sum() == 2
