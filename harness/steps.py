@@ -16,7 +16,8 @@ from harness.addresses import objection_to_result
 from harness.calls import AttemptFailed, Calls
 from harness.delivery import Delivery, Payload
 from harness.fetching import MOST_SPARE_IMAGES, fetch
-from harness.providers.base import Answer, Done, Exchange, Job, Pending, Provider, Rejected
+from harness.providers.base import Answer, Done, Job, Pending, Provider, Rejected, WireCall
+from harness.questions import Questions
 from harness.redaction import redacted, redacted_calls, redacted_done, redacted_label
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
     from harness.engine import Engine
     from harness.transport import Answered, PreparedCall
-
-ASK_AGAIN_S = 1.0
-"""How long to wait after a question was refused for the rate by an answer that does not say how long."""
 
 
 @dataclass(slots=True)
@@ -47,7 +45,7 @@ class Steps:
     last_pending_ns: int | None = None
     first_done_ns: int | None = None
     interval_ns: int | None = None
-    refused_polls: int = 0
+    questions: Questions = field(default_factory=Questions)
     request_id: str | None = None
     reported_cost_usd: Decimal | None = None
     server_ms: dict[str, float] = field(default_factory=dict)
@@ -60,16 +58,10 @@ class Steps:
         """Submit, poll while pending, download. AttemptFailed ends it early."""
         answered = await self.calls.submit(submit)
         answer = await self._parse(answered)
-        while True:
-            if isinstance(answer, Pending):
-                self._note_cost(answer.cost_usd)
-                self.server_ms |= answer.server_ms
-                answered = await self._poll(answer, answered.marks.ended_ns)
-            elif (wait_s := self._wait_to_ask_again_s(answer, answered.exchange)) is not None:
-                answered = await self._ask_again(answered, wait_s)
-            else:
-                break
-            answer = await self._parse(answered)
+        while isinstance(answer, Pending):
+            self._note_cost(answer.cost_usd)
+            self.server_ms |= answer.server_ms
+            answered, answer = await self._ask(answer, answered.marks.ended_ns)
         if self.polls and self.first_done_ns is None:
             self.first_done_ns = self.calls.since(answered.marks.ended_ns)
         if isinstance(answer, Rejected):
@@ -130,7 +122,8 @@ class Steps:
         if isinstance(answer, Done) and before and now and now != before and now.encode() in body:
             self.remarks = (*self.remarks, f"accepted as {before}, answered as {now}")
 
-    async def _poll(self, pending: Pending, seen_ns: int) -> Answered:
+    async def _ask(self, pending: Pending, seen_ns: int) -> tuple[Answered, Answer]:
+        """How the job stands, after the wait that is due; asked again where the question, and not the job, failed."""
         wait_s = self.job.endpoint.poll_interval_s if pending.after_s is None else pending.after_s
         if pending.next.purpose is CallPurpose.RESULT:
             self.first_done_ns = self.calls.since(seen_ns)
@@ -141,37 +134,43 @@ class Steps:
         if objection is not None:
             message = clean_message(f"the address to poll {objection}")
             raise AttemptFailed(Failure(kind=FailureKind.BAD_RESPONSE, message=message))
-        await self.engine.sleep_until(seen_ns + ns_from_s(wait_s))
-        self.polls += pending.next.purpose is CallPurpose.POLL
-        return await self.calls.send(pending.next)
+        return await self._answer_to(pending.next, seen_ns, wait_s)
 
-    def _wait_to_ask_again_s(self, answer: Answer, exchange: Exchange) -> float | None:
-        """Seconds to wait where a question, and not the job, was refused for the rate; None where it was not, or where
-        the wait would outlast the deadline. The job goes on meanwhile, and is paid for.
-        """
-        if exchange.call.purpose is not CallPurpose.POLL or not isinstance(answer, Rejected):
-            return None
-        if answer.failure.kind is not FailureKind.RATE_LIMITED:
-            return None
-        told_s = answer.failure.retry_after_s
-        wait_s = max(ASK_AGAIN_S if told_s is None else told_s, self.job.endpoint.poll_interval_s)
+    async def _answer_to(self, question: WireCall, asked_ns: int, wait_s: float) -> tuple[Answered, Answer]:
+        while True:
+            await self.engine.sleep_until(asked_ns + ns_from_s(wait_s))
+            self.polls += question.purpose is CallPurpose.POLL
+            try:
+                answered = await self.calls.send(question)
+            except AttemptFailed as broken:
+                again_s = self._again_s(question, broken.failure, broke_off=True)
+                if again_s is None:
+                    raise
+                asked_ns = self.engine.now_ns()
+            else:
+                answer = await self._parse(answered)
+                again_s = None
+                if isinstance(answer, Rejected):
+                    again_s = self._again_s(question, answer.failure, broke_off=False)
+                if again_s is None:
+                    self.questions.answered()
+                    return answered, answer
+                asked_ns = answered.marks.ended_ns
+            wait_s = again_s
+
+    def _again_s(self, question: WireCall, failure: Failure, *, broke_off: bool) -> float | None:
+        """Seconds to wait; None where the failure is the job's, or where the wait would outlast the deadline."""
+        least_s = self.job.endpoint.poll_interval_s
+        wait_s = self.questions.wait_s(question.purpose, failure, broke_off=broke_off, least_s=least_s)
         left_s = math.inf if self.deadline is None else self.deadline.deadline - anyio.current_time()
-        return wait_s if wait_s < left_s else None
-
-    async def _ask_again(self, answered: Answered, wait_s: float) -> Answered:
-        await self.engine.sleep_until(answered.marks.ended_ns + ns_from_s(wait_s))
-        self.polls += 1
-        self.refused_polls += 1
-        return await self.calls.send(answered.exchange.call)
+        return wait_s if wait_s is not None and wait_s < left_s else None
 
     def _note_result(self, done: Done, answered: Answered) -> None:
-        refusals = self.refused_polls
-        refused = (f"refused {refusals}× to say how the job stands, for the rate",) if refusals else ()
         self.done = replace(
             done,
             images=done.images[: self.job.request.n + MOST_SPARE_IMAGES],
             server_ms={**self.server_ms, **done.server_ms},
-            remarks=(*done.remarks, *self.remarks, *refused),
+            remarks=(*done.remarks, *self.remarks, *self.questions.remarks()),
         )
         self._note_cost(done.cost_usd)
         self.result_ns = self.calls.first_byte(answered.marks)

@@ -5,87 +5,23 @@ import base64
 import json
 import time
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
-from pydantic import SecretStr
 
-from arena.domain.failure import Failure, FailureKind
-from arena.domain.outcome import CallPurpose
+from arena.domain.failure import FailureKind
 from arena.domain.request import GenerationRequest
 from harness.clock import SystemClock
 from harness.engine import Engine
-from harness.providers import wire
 from harness.providers.base import (
     Done,
-    ImageAddress,
     InlineImage,
     Job,
-    JsonBody,
-    Pending,
-    Rejected,
-    SecretHeader,
-    WireCall,
 )
 from harness.providers.openai_images import OpenAIImages
 from harness.transport import Transport
 from tests.factories import make_endpoint
+from tests.harness.attempts import PNG, Polled, attempt, by_path, says
 from tests.servers import answering, openai_reply, png, response, scripted
-
-KEY = SecretStr("canary-key")
-PNG = png()
-
-
-class Polled:
-    """A submit-and-poll protocol: `{"state": …, "poll": address, "image": address}`."""
-
-    def parameters(self, endpoint):
-        return {}
-
-    def build(self, job):
-        return WireCall(
-            CallPurpose.SUBMIT, "POST", f"{job.endpoint.base_url}/jobs", body=JsonBody({}), auth=self.auth(job)
-        )
-
-    def parse(self, job, exchange):
-        reply = json.loads(exchange.body)
-        if "poll" in reply:
-            return Pending(WireCall(CallPurpose.POLL, "GET", reply["poll"], auth=self.auth(job)), request_id="job-1")
-        if "image" in reply:
-            return Done((ImageAddress(reply["image"]),))
-        return Rejected(Failure(kind=FailureKind.PROVIDER_ERROR, message=reply["error"]))
-
-    def auth(self, job):
-        return SecretHeader("X-Key", job.key) if job.key else None
-
-
-async def attempt(url, provider=None, timeout_s=10, **endpoint):
-    clock = SystemClock()
-    connection = Transport(clock).connection()
-    job = Job(
-        make_endpoint(base_url=url, **{"poll_interval_s": 0.02, **endpoint}),
-        GenerationRequest.model_validate({"prompt": "x", "size": "64x64"}),
-        KEY,
-    )
-    try:
-        return await Engine(clock).attempt(provider or OpenAIImages(), job, connection, timeout_s=timeout_s)
-    finally:
-        await connection.close()
-
-
-def by_path(**routes):
-    """A handler that looks a path up; a value may be a reply, or a function of the server's own address."""
-
-    async def handle(request, writer):
-        reply = routes[request.path.strip("/").split("?")[0].replace("/", "_") or "root"]
-        host = f"http://{request.headers['host']}"
-        writer.write(reply(host) if callable(reply) else reply)
-
-    return handle
-
-
-def says(**content):
-    return lambda host: response(json.dumps(content).replace("HOST", host).encode())
 
 
 async def test_an_inline_image_is_timed_to_its_own_first_and_last_byte():
@@ -130,65 +66,6 @@ async def test_an_address_is_downloaded_without_the_key_and_timed_to_its_last_by
     assert "authorization" not in server.requests[1].headers
     assert [c.purpose for c in delivery.calls] == ["submit", "download"]
     assert "sig=abc" not in delivery.calls[1].url
-
-
-async def test_a_polled_job_is_followed_to_its_end_with_its_bracket():
-    with scripted(
-        by_path(
-            jobs=says(poll="HOST/status"),
-            status=answering_in_turn(says(poll="HOST/status"), says(poll="HOST/status"), says(image="HOST/i.png")),
-            **{"i.png": response(PNG, content_type="image/png")},
-        )
-    ) as server:
-        delivery = await attempt(server.url, Polled())
-    t = delivery.timings
-    assert delivery.payloads == (PNG,)
-    assert (t.polls, t.poll_interval_ns) == (3, 20_000_000)
-    assert t.accepted_ns < t.last_pending_ns < t.first_done_ns <= t.last_image_byte_ns
-    assert t.result_ns > t.last_pending_ns
-    assert delivery.request_id == "job-1"
-    assert [c.purpose for c in delivery.calls] == ["submit", "poll", "poll", "poll", "download"]
-    assert [r.headers.get("x-key") for r in server.requests] == ["canary-key"] * 4 + [None]
-
-
-def answering_in_turn(*replies):
-    queue = list(replies)
-    return lambda host: (queue.pop(0) if len(queue) > 1 else queue[0])(host)
-
-
-class Throttling(Polled):
-    """The same, with refusals."""
-
-    def parse(self, job, exchange):
-        return wire.rejected_by_status(exchange) if exchange.status >= 300 else super().parse(job, exchange)
-
-
-def throttled(*headers):
-    return lambda _: response(b'{"detail": "slow down"}', "429 No", headers=list(headers))
-
-
-async def test_a_question_that_is_refused_for_the_rate_is_asked_again_and_the_job_is_not_lost():
-    wait = [("Retry-After", "0.05")]
-    status = answering_in_turn(says(poll="HOST/status"), throttled(*wait), throttled(*wait), says(image="HOST/i.png"))
-    with scripted(by_path(jobs=says(poll="HOST/status"), status=status, **{"i.png": response(PNG)})) as server:
-        delivery = await attempt(server.url, Throttling())
-    assert delivery.payloads == (PNG,)
-    t, asked = delivery.timings, [c for c in delivery.calls if c.purpose == "poll"]
-    assert (t.polls, [c.http_status for c in asked]) == (4, [200, 429, 429, 200])
-    assert t.last_pending_ns < asked[1].started_ns, "a refusal does not say that the job was still at work"
-    assert min(later.started_ns - refused.ended_ns for refused, later in pairwise(asked[1:])) >= 50_000_000
-    assert delivery.done.remarks == ("refused 2× to say how the job stands, for the rate",)
-    assert [r.headers.get("x-key") for r in server.requests] == ["canary-key"] * 5 + [None]
-
-
-async def test_a_refusal_that_outlasts_the_deadline_ends_the_trial_and_a_submission_is_never_made_twice():
-    with scripted(by_path(jobs=says(poll="HOST/s"), s=throttled(("Retry-After", "3600")))) as server:
-        polled = await attempt(server.url, Throttling())
-        assert len(server.requests) == 2
-    with scripted(by_path(jobs=throttled(("Retry-After", "0.01")))) as server:
-        submitted = await attempt(server.url, Throttling())
-        assert len(server.requests) == 1
-    assert polled.failure.kind is submitted.failure.kind is FailureKind.RATE_LIMITED
 
 
 async def test_a_key_never_follows_a_poll_address_to_another_host():
@@ -253,13 +130,6 @@ async def test_the_deadline_ends_a_silent_server_and_keeps_what_is_known():
     assert delivery.timings.connected_ns is not None
     assert delivery.timings.ended_ns >= 1_000_000_000
     assert len(delivery.calls) == 1
-
-
-async def test_the_deadline_also_ends_a_job_that_is_polled_for_ever():
-    with scripted(by_path(jobs=says(poll="HOST/status"), status=says(poll="HOST/status"))) as server:
-        delivery = await attempt(server.url, Polled(), timeout_s=1.5)
-    assert delivery.failure.kind is FailureKind.TIMEOUT
-    assert delivery.timings.polls >= 3
 
 
 async def test_a_slot_works_again_after_a_deadline():

@@ -102,6 +102,27 @@ CASES = (
         becomes=("ok",),
     ),
     _polled(
+        "poll-unavailable",
+        "has nobody to answer questions, and the image the third time",
+        said({"detail": "no upstream"}, "503 No"),
+        answer(b"<html>bad gateway</html>", "502 No", content_type="text/html"),
+        READY,
+        becomes=("ok",),
+    ),
+    _polled(
+        "poll-unavailable-for-good",
+        "has nobody to answer questions",
+        said({"detail": "no upstream"}, "503 No"),
+        becomes=(F.CAPACITY,),
+    ),
+    _polled(
+        "poll-torn",
+        "breaks off in its first answer to a question",
+        answer(b'{"id": "t1", "sta', headers=[("Content-Length", "4000")]),
+        READY,
+        becomes=("ok",),
+    ),
+    _polled(
         "poll-redirect",
         "redirects questions, which carry the key, to another host",
         answer(b"", "302 Found", headers=[("Location", "{trap}/poll")]),
