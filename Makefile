@@ -59,7 +59,7 @@ $(TEST)/bin/python:
 
 $(TEST_STAMP): $(TEST)/bin/python pyproject.toml $(CONSTRAINTS)
 	@echo "installing what the tests need into $(TEST), torch included: several GB to download on Linux"
-	$(TEST)/bin/python $(INSTALL) --editable '.[app,dev,gpu,keyring,otel,postgres,quantization,scoring]'
+	$(TEST)/bin/python $(INSTALL) --editable '.[app,dev,gpu,keyring,login,otel,postgres,quantization,scoring]'
 	@touch $@
 
 lint: $(TEST_STAMP)
@@ -142,7 +142,7 @@ soak: $(TEST_STAMP)
 LOCK = uv pip compile pyproject.toml -c $(CONSTRAINTS) --generate-hashes --no-header --no-annotate --quiet \
 	--python-version 3.11 --python-platform x86_64-manylinux_2_28
 lock:
-	$(LOCK) --extra app --extra keyring --extra postgres $(WHEELS_ONLY) -o locks/app.txt
+	$(LOCK) --extra app --extra keyring --extra login --extra postgres $(WHEELS_ONLY) -o locks/app.txt
 	$(LOCK) --all-extras -o locks/test.txt
 
 check-lock: $(TEST_STAMP)

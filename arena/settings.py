@@ -19,9 +19,9 @@ class Settings(BaseSettings):
     pairs that are voted on, `ARENA_VOTE_GOLD_SHARE` have a known answer and `ARENA_VOTE_REPEAT_SHARE` come a second
     time; `ARENA_VOTES_PER_VOTER_AND_DAY` and `ARENA_VOTES_PER_NETWORK_AND_DAY` cap votes,
     `ARENA_NEW_VOTERS_PER_NETWORK_AND_HOUR` caps how many voters join. With `ARENA_REQUIRE_LOGIN=1` only who has logged
-    in may vote. The app's playground is off unless `ARENA_PLAYGROUND_USD_PER_DAY` says what it may spend on a day
-    (UTC); with 0 it fires simulated ones only. `ARENA_OTEL_ENDPOINT` is the OpenTelemetry collector to which every run
-    is exported when it has ended.
+    in may vote, and with `ARENA_BLIND=1` the app shows no image with its maker. The app's playground is off unless
+    `ARENA_PLAYGROUND_USD_PER_DAY` says what it may spend on a day (UTC); with 0 it fires simulated ones only.
+    `ARENA_OTEL_ENDPOINT` is the OpenTelemetry collector to which every run is exported when it has ended.
     """
 
     model_config = SettingsConfigDict(env_prefix="ARENA_", extra="ignore")
@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     playground_usd_per_day: Decimal | None = Field(default=None, ge=0, le=10_000)
     new_voters_per_network_and_hour: int = Field(default=100, ge=1)
     require_login: bool = False
+    blind: bool = False
     otel_endpoint: str | None = Field(default=None, pattern=r"^https?://\S+$")
 
     @property

@@ -4,34 +4,56 @@ from pathlib import Path
 
 import streamlit as st
 
+from arena.settings import Settings
+
+SHOW_MAKERS = frozenset({"competitions", "trial", "images", "gallery", "playground"})
+"""The pages on which an image is seen with its maker."""
+BLIND = Settings().blind
+
+
+def page(name: str, title: str, icon: str, *, default: bool = False, linked: bool = False) -> st.Page:
+    """A page of the menu; `linked`: only other pages lead there."""
+    hidden = linked or (BLIND and name in SHOW_MAKERS)
+    return st.Page(
+        f"app_pages/{name}.py",
+        title=title,
+        icon=f":material/{icon}:",
+        default=default,
+        visibility="hidden" if hidden else "visible",
+    )
+
+
 st.set_page_config(page_title="Arena", page_icon=Path(__file__).parent / "icon.png", layout="wide")
 st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; }</style>")  # a page begins below its navigation
-st.navigation(
+opened = st.navigation(
     {
         "Arena": [
-            st.Page("app_pages/vote.py", title="Vote", icon=":material/how_to_vote:"),
-            st.Page("app_pages/board.py", title="Leaderboard", icon=":material/leaderboard:"),
-            st.Page("app_pages/tradeoffs.py", title="Trade-offs", icon=":material/balance:"),
-            st.Page("app_pages/matchups.py", title="Matchups", icon=":material/compare_arrows:"),
-            st.Page("app_pages/competitions.py", title="Competitions", icon=":material/trophy:"),
+            page("vote", "Vote", "how_to_vote"),
+            page("board", "Leaderboard", "leaderboard"),
+            page("tradeoffs", "Trade-offs", "balance"),
+            page("matchups", "Matchups", "compare_arrows"),
+            page("competitions", "Competitions", "trophy"),
         ],
         "Measurements": [
-            st.Page("app_pages/results.py", title="Results", icon=":material/speed:", default=True),
-            st.Page("app_pages/providers.py", title="Providers", icon=":material/dns:"),
-            st.Page("app_pages/watch.py", title="Watch", icon=":material/notifications:"),
-            st.Page("app_pages/runs.py", title="Runs", icon=":material/list:"),
-            st.Page("app_pages/compare.py", title="Compare", icon=":material/difference:"),
-            st.Page("app_pages/trial.py", title="Trial", icon=":material/timeline:"),
-            st.Page("app_pages/run.py", title="Run", icon=":material/play_circle:", visibility="hidden"),
+            page("results", "Results", "speed", default=True),
+            page("providers", "Providers", "dns"),
+            page("watch", "Watch", "notifications"),
+            page("runs", "Runs", "list"),
+            page("compare", "Compare", "difference"),
+            page("trial", "Trial", "timeline"),
+            page("run", "Run", "play_circle", linked=True),
         ],
         "Images": [
-            st.Page("app_pages/images.py", title="Images", icon=":material/grid_view:"),
-            st.Page("app_pages/gallery.py", title="Gallery", icon=":material/photo_library:"),
-            st.Page("app_pages/playground.py", title="Playground", icon=":material/palette:"),
+            page("images", "Images", "grid_view"),
+            page("gallery", "Gallery", "photo_library"),
+            page("playground", "Playground", "palette"),
         ],
-        "Help": [
-            st.Page("app_pages/methodology.py", title="Methodology", icon=":material/menu_book:"),
-        ],
+        "Help": [page("methodology", "Methodology", "menu_book")],
     },
     position="top",
-).run()
+)
+if BLIND and opened.url_path in SHOW_MAKERS:
+    st.title(opened.title)
+    st.markdown("People vote blind here, so pages that show images with their makers are closed.")
+else:
+    opened.run()

@@ -26,6 +26,7 @@ from arena.domain.purpose import RunPurpose
 from arena.domain.request import GenerationRequest, ImageFormat, Mode
 from arena.errors import BudgetError, ConfigError
 from arena.settings import Settings
+from dashboards import logins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,7 +87,7 @@ def closed() -> str | None:
         )
     if util.find_spec("harness") is None:
         return "The `arena` command is not installed beside the app, so nothing can be fired from here."
-    if getattr(st.user, "is_logged_in", None) is False:
+    if logins.missing():
         return "The playground spends money; log in to use it."
     return None
 

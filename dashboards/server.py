@@ -21,6 +21,7 @@ from arena.errors import ArenaError
 from arena.settings import Settings
 from dashboards import passes
 from dashboards.assets import Assets, read_ahead
+from dashboards.way_back import WayBack
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -167,7 +168,13 @@ def on_script_error(_error: Exception) -> bool:
 
 app = st.App(
     Path(__file__).with_name("app.py"),
-    middleware=[Middleware(SecurityHeaders), Middleware(DefaultPage), Middleware(Assets), Middleware(VoterPass)],
+    middleware=[
+        Middleware(SecurityHeaders),
+        Middleware(DefaultPage),
+        Middleware(Assets),
+        Middleware(VoterPass),
+        Middleware(WayBack),
+    ],
     lifespan=warmed,
     on_script_error=on_script_error,
 )

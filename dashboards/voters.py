@@ -8,19 +8,15 @@ import secrets
 import threading
 import time
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from arena.errors import BallotError, ConfigError
+from arena.errors import BallotError
 from arena.keys import secret_key
 from arena.settings import Settings
 from arena.store import battles
-from dashboards import data, passes
+from dashboards import data, logins, passes
 from dashboards.supply import supply
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 HOUR_S, MOST_NETWORKS = 3600.0, 10_000
 
@@ -64,43 +60,6 @@ def voter() -> str:
     return str(st.session_state["voter"])
 
 
-def logged_in() -> bool:
-    """Whether this is somebody's account."""
-    return bool(getattr(st.user, "is_logged_in", False))
-
-
-def providers() -> dict[str, str | None]:
-    """What can be logged in with, as labels and the names that `st.login` knows.
-
-    ConfigError if a login is required and none is set up.
-    """
-    found = login_providers(_secrets())
-    if not found:
-        raise ConfigError(
-            "voting needs a login here (ARENA_REQUIRE_LOGIN=1), and none is set up: add an [auth] section to"
-            " `dashboards/.streamlit/secrets.toml`, or unset the variable"
-        )
-    return found
-
-
-def login_providers(auth: Mapping[str, object] | None) -> dict[str, str | None]:
-    """The providers of an [auth] section: the section itself, if it names a client, and each table in it."""
-    if auth is None:
-        return {}
-    named: dict[str, str | None] = {
-        k.capitalize(): k for k, v in auth.items() if hasattr(v, "keys") and k != "client_kwargs"
-    }
-    return {"Log in": None} if "client_id" in auth else {f"Log in with {label}": k for label, k in named.items()}
-
-
-def _secrets() -> Mapping[str, object] | None:
-    try:
-        auth = st.secrets["auth"]
-    except (KeyError, FileNotFoundError):
-        return None
-    return auth if hasattr(auth, "keys") else None
-
-
 def network() -> str | None:
     """A salted hash of the voter's network prefix (/24, /48), never the address; None where it is not known."""
     try:
@@ -113,7 +72,7 @@ def network() -> str | None:
 
 
 def _account() -> str | None:
-    if not logged_in():
+    if not logins.logged_in():
         return None
     issuer, subject = (str(st.user.get(name) or "") for name in ("iss", "sub"))
     return passes.of_account(_key(), issuer, subject) if subject else None

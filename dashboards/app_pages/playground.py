@@ -7,7 +7,7 @@ from arena.domain.purpose import RunPurpose
 from arena.domain.run import RunStatus
 from arena.errors import ArenaError
 from arena.units import format_ms, format_usd
-from dashboards import data, parts, playground, playground_firing
+from dashboards import data, logins, parts, playground, playground_firing
 from dashboards import format as fmt
 from dashboards.guard import guarded
 from dashboards.playground import Choice, Price, Wish
@@ -146,7 +146,10 @@ with guarded():
     st.title("Playground")
     why = playground.closed()
     if why is not None:
-        st.markdown(fmt.sentence(why))
+        if logins.missing():
+            logins.ask(why)
+        else:
+            st.markdown(fmt.sentence(why))
         st.stop()
     st.caption("One prompt, once at each endpoint. These images meet in no battle and count in no provider's figures.")
     token = st.session_state.setdefault("token", playground_firing.new_token())

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import streamlit as st
-from streamlit.errors import Error as StreamlitError
 
 from arena.domain.battle import Purpose, Verdict
 from arena.errors import ArenaError, BallotError, TooEarlyError
 from arena.reports.personal import LEAST_VOTES
 from arena.settings import Settings
 from arena.units import format_ms, format_percent, format_usd, percent
-from dashboards import data, parts, voters, voting
+from dashboards import data, logins, parts, voting
 from dashboards import format as fmt
 from dashboards.guard import guarded
 from dashboards.pair_view import painted_name, pair_view
@@ -200,23 +199,12 @@ def turn(simulated: bool) -> None:
     buttons(showing.token)
 
 
-def ask_to_log_in() -> None:
-    """One button for each way to log in."""
-    st.markdown("Log in to vote. Votes are kept under a pseudonym.")
-    for label, provider in voters.providers().items():
-        if st.button(label, type="primary"):
-            try:
-                st.login(provider)
-            except StreamlitError as error:
-                st.error(fmt.markdown(f"Nobody can log in here yet: {str(error).splitlines()[0]}"))
-
-
 with guarded():
     st.title("Vote")
     if not data.available():
         parts.choose_run()
-    if Settings().require_login and not voters.logged_in():
-        ask_to_log_in()
+    if Settings().require_login and not logins.logged_in():
+        logins.ask("Log in to vote. Votes are kept under a pseudonym.")
         st.stop()
     simulated = voting.simulated_only()
     if not voting.has_pairs(simulated=simulated):
@@ -228,3 +216,4 @@ with guarded():
         st.badge("SIMULATED", icon=":material/science:", color="orange", help=parts.SIMULATED_HELP)
     st.session_state["simulated"] = simulated
     turn(simulated)
+    logins.way_out()

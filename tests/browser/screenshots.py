@@ -35,17 +35,22 @@ DRAWN = """
 """
 
 
-@contextmanager
-def served(data_dir: Path) -> Iterator[str]:
-    """The app over a data directory, as `arena app` starts it; yields its address."""
+def free_port() -> int:
+    """A port at which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def served(data_dir: Path, *, port: int | None = None, directory: Path | None = None) -> Iterator[str]:
+    """The app over a data directory, as `arena app` starts it in a directory; yields its address."""
+    port = free_port() if port is None else port
     command = [str(Path(sys.executable).with_name("arena")), "app", "--headless", "--port", str(port)]
     checks = {"ARENA_VOTE_GOLD_SHARE": "0", "ARENA_VOTE_REPEAT_SHARE": "0", "ARENA_PLAYGROUND_USD_PER_DAY": "0"}
     environ = {**os.environ, "ARENA_DATA_DIR": str(data_dir), **checks}
     process = subprocess.Popen(
-        command, env=environ, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, cwd=directory, env=environ, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     try:
         address = f"http://127.0.0.1:{port}"

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import streamlit as st
 
 from arena.catalog import Catalog
 from arena.domain.purpose import RunPurpose
@@ -54,9 +55,9 @@ def test_it_is_off_unless_the_operator_switches_it_on(open_page, directory):
 
 def test_a_visitor_who_is_not_logged_in_cannot_use_it_where_there_is_a_login(open_page, directory, monkeypatch):
     monkeypatch.setenv("ARENA_PLAYGROUND_USD_PER_DAY", "1")
-    monkeypatch.setattr(playground.st, "user", type("User", (), {"is_logged_in": False})())
+    monkeypatch.setattr(st, "user", type("User", (), {"is_logged_in": False})())
     assert "log in to use it" in words(open_page("playground"))
-    monkeypatch.setattr(playground.st, "user", type("User", (), {"is_logged_in": True})())
+    monkeypatch.setattr(st, "user", type("User", (), {"is_logged_in": True})())
     assert open_page("playground").text_area
 
 

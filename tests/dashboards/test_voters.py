@@ -6,7 +6,8 @@ import pytest
 
 from dashboards import passes
 from dashboards.fresh import Fresh
-from dashboards.voters import HOUR_S, MOST_NETWORKS, Joining, login_providers
+from dashboards.logins import login_providers
+from dashboards.voters import HOUR_S, MOST_NETWORKS, Joining
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 
