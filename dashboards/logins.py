@@ -66,9 +66,8 @@ def ask(why: str) -> None:
 
 
 def way_out() -> None:
-    """A button for who has logged in."""
-    if logged_in():
-        st.button("Log out", type="tertiary", icon=":material/logout:", on_click=st.logout)
+    """The button for who has logged in."""
+    st.button("Log out", type="tertiary", icon=":material/logout:", on_click=st.logout)
 
 
 def _secrets() -> Mapping[str, object] | None:

@@ -199,8 +199,18 @@ def turn(simulated: bool) -> None:
     buttons(showing.token)
 
 
+def heading() -> None:
+    """The title; for who has logged in, with the way out, far from the buttons."""
+    if not logins.logged_in():
+        st.title("Vote")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title("Vote")
+        logins.way_out()
+
+
 with guarded():
-    st.title("Vote")
+    heading()
     if not data.available():
         parts.choose_run()
     if Settings().require_login and not logins.logged_in():
@@ -216,4 +226,3 @@ with guarded():
         st.badge("SIMULATED", icon=":material/science:", color="orange", help=parts.SIMULATED_HELP)
     st.session_state["simulated"] = simulated
     turn(simulated)
-    logins.way_out()
