@@ -55,7 +55,7 @@ class Schedule(Value):
     `cron` has the five fields of crontab, read in `timezone`. A slot begins up to `jitter_s` after its instant, always
     by the same amount. It is late, and `catch_up` decides, once a scheduler could have begun it for `grace_s` and did
     not. At most `backlog_most` slots wait. A month is a calendar month in `timezone`; a run counts to the one in which
-    it began.
+    it began. `score`: metrics by which its images are scored once a run has ended.
     """
 
     name: str = Field(pattern=IDENTIFIER)
@@ -71,3 +71,4 @@ class Schedule(Value):
     overlap: Overlap = Overlap.SKIP
     catch_up: CatchUp = CatchUp.LATEST
     backlog_most: int = Field(default=10, ge=1, le=1000)
+    score: tuple[str, ...] = ()

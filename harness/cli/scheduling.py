@@ -37,7 +37,8 @@ def service(
     """The scheduler of this process; by the machine's clocks, unless it is given others."""
     from harness.clock import SystemClock
     from harness.keys import KEYS
-    from harness.schedules.dispatcher import Dispatcher
+    from harness.schedules.dispatcher import ENDED, Dispatcher
+    from harness.schedules.scoring import score
     from harness.schedules.service import Service
 
     async def fire(work: Work, on_start: Callable[[Runner], None]) -> RunStatus:
@@ -50,12 +51,16 @@ def service(
 
         progress = Progress(s.trial.endpoint_id for s in work.session.trials)
         status = await execute(database, settings, work.session, progress, on_start=on_start)
-        await to_thread.run_sync(export_if_wanted, database, settings, work.session.run.id)
+        run_id, metrics = work.session.run.id, work.entry.schedule.score
+        await to_thread.run_sync(export_if_wanted, database, settings, run_id)
+        if metrics and status in ENDED and not scheduler.stopping:
+            say(await score(run_id, metrics, lambda: scheduler.stopping))
         await to_thread.run_sync(check_watch, database, settings)
         return status
 
     dispatcher: Dispatcher = Dispatcher(database, settings, catalog, entries, KEYS, _once_waiting(tell))
-    return Service(dispatcher, fire, clock or SystemClock(), tell)
+    scheduler = Service(dispatcher, fire, clock or SystemClock(), tell)
+    return scheduler
 
 
 def _once_waiting(tell: Callable[[Event], None]) -> Callable[[Event], None]:

@@ -104,7 +104,18 @@ def _entry(path: Path, catalog: Catalog) -> Entry:
         catalog.plan(plan)
     except UnknownNameError as error:
         raise ConfigError(f"{path}: `plan`: {str(error).removeprefix('plan: ')}") from None
+    if schedule.score:
+        _check_metrics(schedule.score, path)
     return Entry(schedule, cron, str(path), plan)
+
+
+def _check_metrics(names: Sequence[str], path: Path) -> None:
+    from harness.scoring.metrics import chosen_metrics
+
+    try:
+        chosen_metrics(names)
+    except UnknownNameError as error:
+        raise ConfigError(f"{path}: `score`: {str(error).removeprefix('--metric: ')}") from None
 
 
 def _closest(slots: Iterable[datetime]) -> timedelta:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.schedules.scoring import score
 from tests.collector import receiving, values
 from tests.e2e.test_readme import OVER_A_SIMULATOR
 from tests.e2e.test_run import requests_seen, wait_for_outcomes
@@ -86,6 +87,28 @@ def test_a_scheduled_run_goes_to_the_collector_like_any_other(arena, scheduled):
     (row,) = became(arena, "done")
     trials = [span for span in collector.spans if not span.parent_span_id]
     assert {values(span.attributes)["arena.run.id"] for span in trials} == {row["run"]}
+
+
+def test_a_scheduled_run_is_scored_and_what_cannot_be_scored_fails_nothing(arena, scheduled, tmp_path):
+    arena.plan("quick")
+    scheduled(score=["nois"])
+    assert "`score`: there is no metric 'nois'; did you mean 'noise'?" in arena("schedule", "ls", code=2).sentence
+    scheduled(score=["noise"])
+    scheduled("wanting", score=["noise", "clip_score"])
+    arena("schedule", "run-due")
+    make_due(arena)
+    done = arena("schedule", "run-due", HF_HUB_CACHE=str(tmp_path / "empty"))
+    runs = {row["schedule"]: row["run"] for row in became(arena, "done")}
+    assert f"run {runs['often']}: 5 scores of 5 images" in done.err
+    assert f"run {runs['wanting']} is not scored: " in done.err
+    assert "hf download" in done.err
+    shown = arena.json("score", "show", runs["often"])
+    assert {scored["metric"] for scored in shown["scores"]} == {"noise"}
+
+
+async def test_scoring_ends_when_the_scheduler_is_stopped():
+    said = await score("r1", ["noise"], lambda: True)
+    assert said == "run r1 is not scored: the scheduler was stopped; `arena score r1` goes on with it"
 
 
 @pytest.mark.slow
