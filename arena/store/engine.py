@@ -12,7 +12,15 @@ from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 from sqlalchemy import Connection as Connection
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from arena.errors import ConfigError, StoreError
 from arena.store import migrate
@@ -24,6 +32,8 @@ if TYPE_CHECKING:
     from arena.settings import Settings
 
 BUSY_TIMEOUT_MS = 30_000
+OF_A_VALUE = (DataError, IntegrityError, ProgrammingError)
+"""What databases raise for a value that they cannot store; all else is about the disk, the file or the connection."""
 
 
 class Database:

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
 from arena.domain.battle import Battle, Cell, Entry, Purpose, Rule, Verdict, Vote, VoterKind
 from arena.domain.request import Mode
 from arena.errors import ConfigError
 from arena.store.battles import BATTLE, CONTENDER, VOTE, register_voter, write_battle, write_vote
+from arena.store.engine import OF_A_VALUE
 from arena.store.exchange.voted import WINNER
 from arena.store.runs import PROMPT, insert_ignore
 
@@ -52,13 +52,13 @@ def imported(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Impor
                 stored += 1
             else:
                 known += 1
-        except (KeyError, ValueError, TypeError, OverflowError, OSError, DBAPIError) as error:
+        except (KeyError, ValueError, TypeError, OverflowError, OSError, *OF_A_VALUE) as error:
             raise ConfigError(f"row {number}: {_problem(error)}") from None
     return Imported(stored, known)
 
 
 def _problem(error: Exception) -> str:
-    if isinstance(error, DBAPIError):
+    if isinstance(error, OF_A_VALUE):
         return "holds a value that the database cannot store"
     return f"the column {error} is missing" if isinstance(error, KeyError) else str(error).split("\n")[0]
 

@@ -105,7 +105,8 @@ def _imported_by_halves() -> None:
     def storing(connection: Any, row: Any, number: int, people: Any) -> bool:
         if number % 500 == 0:
             connection.exec_driver_sql("COMMIT")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            if connection.dialect.name == "sqlite":  # PostgreSQL's driver begins the next one by itself
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
         return store(connection, row, number, people)
 
     exchange._store = storing

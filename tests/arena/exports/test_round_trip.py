@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from arena.errors import ConfigError
+from arena.errors import ConfigError, StoreError
 from arena.reports.export import Table
 from arena.reports.exports.importing import import_files, read_images
 from arena.reports.exports.tables import TABLES
@@ -118,6 +118,14 @@ def test_an_import_that_fails_on_its_last_file_stores_nothing(full, empty, tmp_p
     with empty.read() as connection:
         assert runs.list_runs(connection) == []
         assert queries.outcomes(connection).empty
+
+
+@pytest.mark.parametrize("table", ["all", "votes.csv"])
+def test_an_import_onto_a_full_disk_blames_the_disk_and_no_row(full, empty, tmp_path, table):
+    out = export_all(full, "csv", tmp_path / "out")
+    sa.event.listen(empty.engine, "begin", lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1"))
+    with pytest.raises(StoreError, match="cannot be used: database or disk is full"):
+        import_files(empty, [out if table == "all" else out / table])
 
 
 def test_images_travel_by_their_hash(full, empty, tmp_path):

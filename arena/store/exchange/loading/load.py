@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError
-
+from arena.store.engine import OF_A_VALUE
 from arena.store.exchange.loading import checks, delivered, plans, scores
 from arena.store.exchange.loading.attempts import Attempts
 from arena.store.exchange.loading.tally import Row, RowError, Tally
@@ -55,7 +54,7 @@ class Loader:
             return
         try:
             tally = kinds[table](rows)
-        except DBAPIError:
+        except OF_A_VALUE:
             raise RowError(0, "it, or a row after it, holds a value that the database cannot store") from None
         self.tallies[table] = self.tallies.get(table, Tally()) + tally
 
