@@ -338,3 +338,15 @@ def test_told_to_stop_it_lets_a_job_that_is_nearly_done_come_to_its_end(stub, se
         ending.start()
     ending.join()
     assert reply.result().status_code == 200
+
+
+def test_an_edit_without_a_size_is_as_large_as_its_picture_or_as_is_served(stub, start, pictures):
+    client = start(stub, max_side_px=512)
+    for sides_px, size in [((300, 200), "288x192"), ((1500, 1000), "512x336"), ((1000, 4000), "128x512")]:
+        reply = client.post(EDITS, data={"prompt": "redder"}, files={"image": pictures.png(*sides_px)})
+        assert (reply.status_code, reply.json().get("size")) == (200, size)
+
+
+def test_a_body_of_many_brackets_is_not_json(stub, start):
+    reply = start(stub).post(GENERATIONS, content=b"[" * 100_000, headers={"content-type": "application/json"})
+    assert refusal(reply, 400)["code"] == "invalid_json"
