@@ -211,6 +211,18 @@ def test_what_a_cpu_cannot_do_is_refused_before_anything_is_loaded(speed, senten
         load(LocalSettings(model="no/such-model", device="cpu", speed=Speed(**speed)))
 
 
+@pytest.mark.parametrize("quantization", ["none", "int8"])
+def test_offloaded_weights_come_and_go_and_make_the_same_images(loaded, plain, monkeypatch, pictures, quantization):
+    # To torch `cpu:0` is another device than `cpu`, so that accelerate's hooks move the weights as to a card.
+    monkeypatch.setattr("harness.local.speed._check_offload", lambda *_: None)
+    pipeline = loaded(offload="model", quantization=quantization)
+    edit = replace(JOB, images=(pictures.opened(pictures.png()).convert("RGB"),) * 2)
+    for job in (JOB, edit, replace(JOB, n=2)):
+        image, same = levels(pipeline.generate(job), -1), levels(plain.generate(job), -1)
+        assert abs(image - same).mean() <= (0.1 if quantization == "none" else 6)
+    assert pipeline.pipe.transformer._hf_hook.execution_device.index == 0
+
+
 @pytest.mark.parametrize(("dtype", "is_refused"), [("auto", False), ("float16", True), ("float32", True)])
 def test_float8_on_a_card_goes_with_bfloat16_alone(monkeypatch, dtype, is_refused):
     import torch
