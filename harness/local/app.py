@@ -9,6 +9,7 @@ import os
 import time
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pybase64
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "ARENA_LOCAL_KEY"
 COST_HEADER = "X-Cost-USD"
+PATIENCE_S = 3.0
+"""How long a job that runs when the server is told to stop may take to its end."""
 
 _MS_PER_HOUR = 3_600_000
 
@@ -51,12 +54,13 @@ def build_app(
     """The server as an ASGI application; its worker runs from lifespan startup to shutdown.
 
     If the environment variable ARENA_LOCAL_KEY is set, requests have to carry it as a bearer token. `on_end` gets the
-    reason, from another thread, when no device is left to work on; the server should then end.
+    reason, from another thread, when no device is left to work on; the server should then end. `state.stop` of the
+    application, which blocks, answers what waits at once and what runs within `PATIENCE_S` seconds or a step more.
     """
     batching = Batching(settings.speed.batch_window_ms, settings.speed.max_batch)
     simulated = any(pipeline.simulated for pipeline in pipelines)
     routes = _Routes(settings, pipelines, Worker(pipelines, settings.max_queue, batching, on_end))
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/health", routes.health),
             Route("/v1/models", routes.models),
@@ -68,6 +72,8 @@ def build_app(
         exception_handlers={RefusalError: on_refusal, HTTPException: on_http_exception},
         lifespan=routes.lifespan,
     )
+    app.state.stop = partial(routes.worker.stop, patience_s=PATIENCE_S)
+    return app
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +158,9 @@ class _Routes:
             await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             return await outcome if outcome.done() else None
         except asyncio.CancelledError:
-            if not ticket.future.cancelled():
-                raise
+            # By the worker, or by a server that does not wait any longer; nobody else cancels.
+            if ticket.future.running():
+                raise InterruptedJobError("the server is being stopped and gave up this job") from None
             raise InterruptedJobError("the server is being stopped and does not start this job any more") from None
         finally:
             self.worker.withdraw(ticket)

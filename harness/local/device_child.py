@@ -13,10 +13,10 @@ import sys
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NoReturn
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, ConfigError
 from harness.child import end_with_parent
 from harness.local.device import GRACE_S, Ready, log_to_stderr
-from harness.local.faults import DeviceFaultError, DeviceMemoryError, InterruptedJobError
+from harness.local.faults import DeviceFaultError, DeviceMemoryError, InterruptedJobError, warm_up_fault
 from harness.local.settings import LocalSettings
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ class Child:
         try:
             self._pipeline = self._loaded(settings)
         except ArenaError as error:
-            self._channel.send(error)
+            # Of a class that can cross to another process: some are made of more than their sentence.
+            plain = type(error) if isinstance(error, DeviceMemoryError | DeviceFaultError) else ConfigError
+            self._channel.send(plain(str(error)))
             return 0  # it has said why
         self._channel.send(Ready(self._pipeline.device, self._pipeline.dtype, self._pipeline.simulated))
         while True:
@@ -61,7 +63,12 @@ class Child:
         from harness.local.warmup import warm_up
 
         pipeline = load(settings)
-        warm_up(pipeline, settings)
+        try:
+            warm_up(pipeline, settings)
+        except ArenaError:
+            raise
+        except Exception as error:
+            raise warm_up_fault(error, settings, pipeline.device) from error
         return pipeline
 
     def _answer(self, pipeline: LocalPipeline, jobs: Sequence[LocalJob]) -> tuple[LocalResult, ...] | Exception:

@@ -25,6 +25,8 @@ _NOT_REACHED = {
 }
 
 
+# What cuBLAS and cuDNN say of a full card, which is no fault of it, although torch writes "CUDA error:" before that.
+_MEMORY_WORDS = ("out of memory", "can't allocate memory", "_STATUS_ALLOC_FAILED")
 _FAULT_WORDS = ("CUDA error:", "CUDNN_STATUS_EXECUTION_FAILED", "CUBLAS_STATUS_EXECUTION_FAILED", "device-side assert")
 
 
@@ -53,6 +55,10 @@ def is_device_fault(error: BaseException) -> bool:
     import torch
 
     # Before torch 2.8 there was no class of its own for it.
+    if "CUBLAS_STATUS_" in str(error) and "CUBLAS_STATUS_EXECUTION_FAILED" not in str(error):
+        return (
+            False  # cuBLAS refused a call, of a shape that it does not have, say: torch writes "CUDA error:" there too
+        )
     own_class: type[BaseException] | None = getattr(torch, "AcceleratorError", None)
     if own_class is not None and isinstance(error, own_class):
         return True
@@ -70,8 +76,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _MEMORY_WORDS)
 
 
 def missing_package(error: ImportError | RuntimeError) -> ConfigError:
@@ -82,12 +87,31 @@ def missing_package(error: ImportError | RuntimeError) -> ConfigError:
     )
 
 
+def warm_up_fault(error: Exception, settings: LocalSettings, device: str) -> ConfigError:
+    """The sentence for an `error` that the first image raised, before anything is served.
+
+    Nothing that a client sent has a part in it: it is the settings, the libraries or the device, and where kernels are
+    compiled it is mostly that.
+    """
+    speed = settings.speed
+    asked = {"compile": speed.compile != "off", "quantization": speed.quantization != "none"}
+    asked |= {"attention": speed.attention != "auto", "channels_last": speed.channels_last}
+    doubtful = [f"speed.{name}" for name, is_asked in asked.items() if is_asked]
+    advice = (
+        f"serve without {' and '.join(doubtful)}"
+        if doubtful
+        else "update torch and diffusers, or name another --device"
+    )
+    return ConfigError(f"{device} cannot make the first image ({_first_line(error)}); {advice}")
+
+
 def load_fault(error: Exception, settings: LocalSettings, device: str) -> ArenaError:
     """The sentence for an `error` that loading the pipeline of `settings` on `device` raised."""
     if is_out_of_memory(error):
+        offload = "" if device == "cpu" or settings.speed.offload != "none" else "use --offload model, "
         return DeviceMemoryError(
             f"{settings.model}: the weights do not fit into the memory of {device}; "
-            "free memory there, choose another --device, or use --tiny"
+            f"free memory there, {offload}choose another --device, or use --tiny"
         )
     return ConfigError(f"{settings.model}: {_what_to_change(error, settings)}")
 

@@ -51,6 +51,11 @@ def load_pipe(settings: LocalSettings, chosen: Target) -> tuple[Flux2KleinPipeli
     Raises `ConfigError` when the weights are not to be had and `DeviceMemoryError` when they do not fit.
     """
     _quiet_progress_bars(settings)
+    if chosen.device.startswith("cuda:"):
+        import torch
+
+        # What asks for no card in particular, as torchao does for what it can, means this one, and not the first.
+        torch.cuda.set_device(chosen.device)
     if settings.random_weights:
         return _prepared(_random(settings, chosen), settings, chosen), True
     if not settings.tiny:

@@ -5,6 +5,7 @@ Importing this module does not import torch, and neither does serving: only the 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import signal
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_GRACE_S = 5
+_GRACE_S = 8
+"""How long uvicorn waits for replies: longer than a job may run on, and a step of it takes."""
 
 
 class _Stopped(BaseException):
@@ -47,14 +49,16 @@ def serve(host: str, port: int, settings: LocalSettings, *, on_ready: Callable[[
         _device_processes(settings) as pipelines,
     ):
         ends: list[str] = []
+        app = build_app(settings, pipelines, ends.append)
         config = uvicorn.Config(
-            build_app(settings, pipelines, ends.append),
+            app,
             log_level="warning",
             lifespan="on",
             ws="none",
             timeout_graceful_shutdown=_GRACE_S,
         )
-        _Server(config, partial(on_ready, _base_url(host, listener)), ends).run(sockets=[listener])
+        ready = partial(on_ready, _base_url(host, listener))
+        Server(config, ready, app.state.stop, ends).run(sockets=[listener])
         if ends:
             raise NoDeviceError(ends[0])
 
@@ -73,20 +77,35 @@ def _device_processes(settings: LocalSettings) -> Iterator[list[DeviceProcess]]:
         yield processes
 
 
-class _Server(uvicorn.Server):
-    """A server that says when it has started, and ends once there is a reason in `ends`."""
+class Server(uvicorn.Server):
+    """A server that says when it has started, and ends once there is a reason in `ends`.
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], ends: list[str]) -> None:
+    `stop_work`, which may block, is called as soon as it is to end: uvicorn itself tells the application only when no
+    request is left, and until then cuts off those that take longer than it waits.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], stop_work: Callable[[], None], ends: list[str]
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._stop_work = stop_work
         self._ends = ends
 
     async def on_tick(self, counter: int) -> bool:
+        """Whether to end; asked ten times a second."""
         return bool(self._ends) or await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
         await super().startup(sockets)
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, and wait until those that there are have their replies."""
+        stopping = asyncio.create_task(asyncio.to_thread(self._stop_work))
+        await super().shutdown(sockets)
+        await stopping
 
 
 def _bound_socket(host: str, port: int) -> socket.socket:

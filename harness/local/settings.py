@@ -81,7 +81,10 @@ class LocalSettings(Value):
             raise ValueError("`tiny` and `random_weights` are two pipelines; give one of them")
         if self.devices and self.device != "auto":
             raise ValueError("`device` names one device and `devices` several; give one of them")
-        twice = next((name for name in self.devices if name != "cpu" and self.devices.count(name) > 1), None)
+        if "auto" in self.devices and len(self.devices) > 1:
+            raise ValueError("`devices`: auto is one device, maybe one of the others; name each")
+        named = ["cuda:0" if name == "cuda" else name for name in self.devices]
+        twice = next((name for name in named if name != "cpu" and named.count(name) > 1), None)
         if twice is not None:
             raise ValueError(f"`devices` names {twice} twice; one process keeps a device busy")
         for size in self.warm_sizes:

@@ -68,7 +68,7 @@ def check_speed(speed: Speed, device: str, dtype: torch.dtype) -> None:
     """
     _check_offload(speed, device)
     _check_compile(speed, device)
-    _check_quantization(speed, device)
+    _check_quantization(speed, device, dtype)
     _check_attention(speed, device, dtype)
 
 
@@ -99,7 +99,7 @@ def _check_compile(speed: Speed, device: str) -> None:
         raise ConfigError('speed.compile: compiling needs a C++ compiler; install g++, or use "off"')
 
 
-def _check_quantization(speed: Speed, device: str) -> None:
+def _check_quantization(speed: Speed, device: str, dtype: torch.dtype) -> None:
     if speed.quantization == "none":
         return
     import torch
@@ -117,6 +117,9 @@ def _check_quantization(speed: Speed, device: str) -> None:
     is_able = kind == "cuda" and torch.cuda.get_device_capability(device) >= _FLOAT8_CAPABILITY
     if speed.quantization == "float8" and not is_able:
         raise ConfigError(f'speed.quantization: {device} has no float8 matrix units; use "int8" or "none"')
+    if speed.quantization == "float8" and dtype != torch.bfloat16:
+        name = str(dtype).removeprefix("torch.")
+        raise ConfigError(f'speed.quantization: "float8" goes with bfloat16, not with {name}; use dtype = "bfloat16"')
 
 
 def _check_attention(speed: Speed, device: str, dtype: torch.dtype) -> None:

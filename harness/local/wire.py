@@ -69,7 +69,11 @@ class ImageCall(BaseModel):
 
     def _sides_px(self, settings: LocalSettings, references: tuple[Image.Image, ...]) -> tuple[int, int]:
         if self.size == "auto" and references:
-            width_px, height_px = (side // SIDE_MULTIPLE_PX * SIDE_MULTIPLE_PX for side in references[0].size)
+            # As large as the picture that is edited, as far as that is served.
+            scale = min(1.0, settings.max_side_px / max(references[0].size))
+            width_px, height_px = (
+                int(side * scale + 1e-6) // SIDE_MULTIPLE_PX * SIDE_MULTIPLE_PX for side in references[0].size
+            )
         elif self.size == "auto":
             width_px = height_px = min(_DEFAULT_SIDE_PX, settings.max_side_px // SIDE_MULTIPLE_PX * SIDE_MULTIPLE_PX)
         else:
@@ -84,7 +88,7 @@ async def read_json(request: Request) -> ImageCall:
     """The call in a JSON body; raises `RefusalError`."""
     try:
         fields = json.loads(await request.body())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RefusalError(400, "the body is not JSON", code="invalid_json") from error
     if not isinstance(fields, dict):
         raise RefusalError(400, "the body is not a JSON object", code="invalid_json")

@@ -103,8 +103,11 @@ class Worker:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, timeout_s: float = 10.0) -> None:
-        """Cancel what waits, make what runs give up, and wait up to `timeout_s` seconds for it."""
+    def stop(self, timeout_s: float = 10.0, patience_s: float = 0.0) -> None:
+        """Cancel what waits, make what still runs after `patience_s` seconds give up, and wait for it.
+
+        That takes `timeout_s` seconds more at most. To stop once more does no harm.
+        """
         with self._changed:
             self._stopping = True
             abandoned = list(self._waiting)
@@ -112,8 +115,12 @@ class Worker:
             self._changed.notify_all()
         for ticket in abandoned:
             ticket.future.cancel()
+        self._wait(patience_s)
         for pipeline in self._pipelines:
             pipeline.interrupt()
+        self._wait(timeout_s)
+
+    def _wait(self, timeout_s: float) -> None:
         deadline_s = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, deadline_s - time.monotonic()))

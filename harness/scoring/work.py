@@ -155,9 +155,21 @@ class Scoring:
         whole = [(s, subject) for s in mine if isinstance(subject := subjects[s], Subject)]
         values: dict[Shown, Measured] = {s: m for s in mine if isinstance(m := subjects[s], Measured)}
         if whole:
-            found = due.metric.compute([subject for _, subject in whole], self._tools)
+            found = self._measured(due, [subject for _, subject in whole])
             values |= {s: value for (s, _), value in zip(whole, found, strict=True)}
         return [(due.instrument_id, _score(due, s, value)) for s, value in values.items()]
+
+    def _measured(self, due: Due, subjects: Sequence[Subject]) -> list[Measured]:
+        """The values of a batch; ConfigError where the device has too little memory for one."""
+        try:
+            return due.metric.compute(subjects, self._tools)
+        except RuntimeError as error:
+            if "out of memory" not in str(error):
+                raise
+            raise ConfigError(
+                f"{due.metric.name}: {due.identity.device} has too little memory for {len(subjects)} images at a time; "
+                "give a smaller --batch-size or another --device; what was scored before is kept"
+            ) from error
 
     def _subject(
         self,

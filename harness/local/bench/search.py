@@ -162,7 +162,7 @@ class Bench:
                     return
                 # Never all that is left: one that compiles without end would be the last that is tried.
                 given_s = max(min(2 * best.took_s, left_s), left_s / 2)
-                candidate = self._try(tried.model_copy(update={name: value}), given_s)
+                candidate = self._try(_with(tried, name, value), given_s)
                 if self.is_within(candidate) and (self.winner is None or candidate.is_faster_than(best)):
                     self.winner = best = candidate
 
@@ -238,6 +238,12 @@ class Bench:
             return
         away = "" if candidate.distance is None else f", worst distance {candidate.distance.worst:.3f}"
         self.say(f"{candidate.name}: {format_ms(candidate.latency_ms.value)}{away}")
+
+
+def _with(speed: Speed, name: str, value: Any) -> Speed:
+    """A speed with another value, and with what that value goes with."""
+    bound = {"dtype": "auto"} if value == "float8" else {}  # bfloat16 on what has float8
+    return speed.model_copy(update={name: value, **bound})
 
 
 def name_of(speed: Speed) -> str:

@@ -18,6 +18,7 @@ from PIL import Image
 from harness.local.app import KEY_VARIABLE, build_app
 from harness.local.pipeline import LocalJob, LocalResult
 from harness.local.process import background
+from harness.local.server import Server
 from harness.local.settings import LocalSettings
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ class StubPipeline:
 @contextlib.contextmanager
 def running(settings: LocalSettings, *pipelines: ImagePipeline) -> Iterator[str]:
     """The base URL of a server of `pipelines` in a thread of this process."""
-    config = uvicorn.Config(build_app(settings, pipelines), port=0, log_level="warning", lifespan="on", ws="none")
-    server = uvicorn.Server(config)
+    app = build_app(settings, pipelines)
+    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="on", ws="none")
+    server = Server(config, lambda: None, app.state.stop, [])
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from arena.errors import ConfigError
 from harness.local.device import DeviceProcess
 from harness.local.settings import LocalSettings
 
@@ -127,3 +128,25 @@ def test_what_keeps_a_device_from_loading_is_said_by_the_server():
         process.wait_ready()
     process.stop()
     assert process.device == "cuda:99"
+
+
+def test_a_model_of_unknown_shape_is_said_by_the_server_with_what_is_known():
+    process = DeviceProcess(LocalSettings(model="owner/flux.2-klein-4c", random_weights=True, device="cpu"))
+    with pytest.raises(ConfigError, match=r"there is no model of known shape .*did you mean 'flux.2-klein-4b'"):
+        process.wait_ready()
+    process.stop()
+
+
+def test_a_first_image_that_fails_is_said_by_the_server_in_a_sentence(tmp_path, monkeypatch):
+    child = (
+        "import sys\nfrom harness.local import device_child\nfrom harness.local.pipeline import LocalPipeline\n"
+        "def broken(*_):\n    raise TypeError('no such kernel')\n"
+        "LocalPipeline._run = broken\ndevice_child.main(sys.argv[1:])"
+    )
+    (tmp_path / "broken_child.py").write_text(child, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
+    monkeypatch.setattr("harness.local.device.CHILD_MODULE", "broken_child")
+    process = DeviceProcess(LocalSettings(tiny=True, device="cpu"))
+    with pytest.raises(ConfigError, match=r"cpu cannot make the first image \(no such kernel\)"):
+        process.wait_ready()
+    process.stop()

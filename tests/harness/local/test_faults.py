@@ -11,8 +11,16 @@ import pytest
 
 from arena.domain.failure import FailureKind
 from arena.errors import ArenaError
-from harness.local.faults import DeviceFaultError, NoDeviceError, is_device_fault, is_out_of_memory
+from harness.local.faults import (
+    DeviceFaultError,
+    NoDeviceError,
+    is_device_fault,
+    is_out_of_memory,
+    load_fault,
+    warm_up_fault,
+)
 from harness.local.pipeline import LocalJob
+from harness.local.settings import LocalSettings, Speed
 from harness.local.worker import Worker
 from harness.providers.wire import kind_of
 
@@ -141,3 +149,38 @@ def test_faults_of_the_driver_are_told_from_exhausted_memory():
 def test_an_image_has_the_price_of_its_share_of_the_device(stub, start):
     reply = start(stub, gpu_hour_usd=Decimal("3.60")).post("/images/generations", json=ASK)
     assert Decimal(reply.headers["x-cost-usd"]) == Decimal("0.000007")  # 7 ms at $0.001 a second
+
+
+@pytest.mark.parametrize("status", ["CUBLAS_STATUS_NOT_SUPPORTED", "CUBLAS_STATUS_INVALID_VALUE"])
+def test_a_call_that_cublas_refuses_fails_one_job_and_not_the_device(status):
+    assert not is_device_fault(RuntimeError(f"CUDA error: {status} when calling `cublasLtMatmul(handle, …)`"))
+    assert is_device_fault(RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx(…)`"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_a_card_too_full_for_what_its_libraries_need_is_out_of_memory_and_not_broken(text):
+    assert is_out_of_memory(RuntimeError(text))
+    assert not is_device_fault(RuntimeError(text))
+
+
+def test_what_keeps_the_first_image_from_being_made_names_the_settings_to_do_without():
+    settings = LocalSettings(speed=Speed(compile="max-autotune", quantization="int8"))
+    error = RuntimeError("fatal error: Python.h: No such file or directory\ncompilation terminated.")
+    assert str(warm_up_fault(error, settings, "cuda")) == (
+        "cuda cannot make the first image (fatal error: Python.h: No such file or directory); "
+        "serve without speed.compile and speed.quantization"
+    )
+    assert "name another --device" in str(warm_up_fault(error, LocalSettings(), "cuda"))
+
+
+def test_weights_that_do_not_fit_on_a_card_may_wait_in_the_computers_memory():
+    error = RuntimeError("CUDA out of memory.")
+    assert "use --offload model" in str(load_fault(error, LocalSettings(), "cuda"))
+    offloading = LocalSettings(speed=Speed(offload="model"))
+    assert "--offload" not in str(load_fault(error, offloading, "cuda"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from harness.local.encode import FileStore
 from harness.local.envelope import MAX_BODY_BYTES
 from harness.local.faults import DeviceMemoryError, InterruptedJobError
+from harness.local.settings import LocalSettings
 
 GENERATIONS = "/images/generations"
 EDITS = "/images/edits"
@@ -302,3 +304,49 @@ def test_compressing_a_file_does_not_hold_the_device_back(stub, start, monkeypat
         assert not first.done()
         may_end.set()
         assert [reply.result(10).status_code for reply in (first, second)] == [200, 200]
+
+
+def test_told_to_stop_it_answers_what_waits_at_once_and_what_runs_when_it_gave_up(stub, serving, monkeypatch):
+    monkeypatch.setattr("harness.local.app.PATIENCE_S", 0.5)
+    stub.raises.append(InterruptedJobError("the server is being stopped and gave up this job"))
+    stub.may_finish.clear()
+    with ThreadPoolExecutor(2) as pool:
+        with serving(LocalSettings(), stub) as base_url:
+            ask = partial(httpx.post, f"{base_url}/images/generations", json={"prompt": "a", "size": "64x64"})
+            running = pool.submit(ask, timeout=30)
+            stub.started.get(timeout=10)
+            waiting = pool.submit(ask, timeout=30)
+            while httpx.get(base_url.replace("/v1", "/health")).json()["queue"]["waiting"] < 1:
+                time.sleep(0.02)
+        replies = [waiting.result(), running.result()]
+    assert [(reply.status_code, reply.json()["error"]["code"]) for reply in replies] == [(503, "stopping")] * 2
+    assert stub.interrupted
+
+
+def test_told_to_stop_it_lets_a_job_that_is_nearly_done_come_to_its_end(stub, serving):
+    def interrupt():
+        stub.raises.append(InterruptedJobError("gave up"))
+        stub.may_finish.set()
+
+    stub.interrupt = interrupt
+    stub.may_finish.clear()
+    with ThreadPoolExecutor(1) as pool, serving(LocalSettings(), stub) as base_url:
+        ask = partial(httpx.post, f"{base_url}/images/generations", json={"prompt": "a", "size": "64x64"})
+        reply = pool.submit(ask, timeout=30)
+        stub.started.get(timeout=10)
+        ending = threading.Timer(0.3, stub.may_finish.set)
+        ending.start()
+    ending.join()
+    assert reply.result().status_code == 200
+
+
+def test_an_edit_without_a_size_is_as_large_as_its_picture_or_as_is_served(stub, start, pictures):
+    client = start(stub, max_side_px=512)
+    for sides_px, size in [((300, 200), "288x192"), ((1500, 1000), "512x336"), ((1000, 4000), "128x512")]:
+        reply = client.post(EDITS, data={"prompt": "redder"}, files={"image": pictures.png(*sides_px)})
+        assert (reply.status_code, reply.json().get("size")) == (200, size)
+
+
+def test_a_body_of_many_brackets_is_not_json(stub, start):
+    reply = start(stub).post(GENERATIONS, content=b"[" * 100_000, headers={"content-type": "application/json"})
+    assert refusal(reply, 400)["code"] == "invalid_json"

@@ -75,6 +75,8 @@ def test_a_file_holds_settings_and_options_go_before_it(tmp_path):
             "serve with FILE: `device` names one device and `devices` several; give one of them",
         ),
         ("devices = ['cuda:0', 'cuda:0']", {}, "FILE: `devices` names cuda:0 twice; one process keeps a device busy"),
+        ("devices = ['cuda', 'cuda:0']", {}, "FILE: `devices` names cuda:0 twice; one process keeps a device busy"),
+        ("devices = ['cuda:1', 'auto']", {}, "FILE: `devices`: auto is one device, maybe one of the others; name each"),
         ("speed = 3", {}, "FILE: `speed`: Input should be a valid dictionary or instance of Speed"),
     ],
 )

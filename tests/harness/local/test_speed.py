@@ -211,6 +211,48 @@ def test_what_a_cpu_cannot_do_is_refused_before_anything_is_loaded(speed, senten
         load(LocalSettings(model="no/such-model", device="cpu", speed=Speed(**speed)))
 
 
+@pytest.mark.parametrize("quantization", ["none", "int8"])
+def test_offloaded_weights_come_and_go_and_make_the_same_images(loaded, plain, monkeypatch, pictures, quantization):
+    # To torch `cpu:0` is another device than `cpu`, so that accelerate's hooks move the weights as to a card.
+    monkeypatch.setattr("harness.local.speed._check_offload", lambda *_: None)
+    pipeline = loaded(offload="model", quantization=quantization)
+    edit = replace(JOB, images=(pictures.opened(pictures.png()).convert("RGB"),) * 2)
+    for job in (JOB, edit, replace(JOB, n=2)):
+        image, same = levels(pipeline.generate(job), -1), levels(plain.generate(job), -1)
+        assert abs(image - same).mean() <= (0.1 if quantization == "none" else 6)
+    assert pipeline.pipe.transformer._hf_hook.execution_device.index == 0
+
+
+@pytest.mark.parametrize(("dtype", "is_refused"), [("auto", False), ("float16", True), ("float32", True)])
+def test_float8_on_a_card_goes_with_bfloat16_alone(monkeypatch, dtype, is_refused):
+    import torch
+
+    from harness.local.loading import target
+
+    asked = LocalSettings(device="cuda:1", speed=Speed(quantization="float8", dtype=dtype))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    # The cards differ: it is the one that is named that counts.
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda name: (9, 0) if name == "cuda:1" else (8, 0))
+    if is_refused:
+        with pytest.raises(ConfigError, match=f'"float8" goes with bfloat16, not with {dtype}; use dtype = "bfloat16"'):
+            target(asked)
+    else:
+        assert target(asked).dtype == "bfloat16"
+
+
+@pytest.mark.parametrize(("device", "made_current"), [("cuda:1", ["cuda:1"]), ("cpu", [])])
+def test_the_card_that_is_named_is_the_current_one_when_weights_are_prepared(monkeypatch, device, made_current):
+    import torch
+
+    from harness.local import loading
+
+    current, then = [], []
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    monkeypatch.setattr(loading, "_from", lambda *_: then.append(list(current)))
+    loading.load_pipe(LocalSettings(model="owner/name"), loading.Target(device, "bfloat16"))
+    assert then == [made_current]
+
+
 def test_compiling_without_a_compiler_is_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("CC", "CXX"):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,18 @@ def test_killed_half_way_it_goes_on_and_scores_nothing_twice(database, settings,
     after = rows(database)
     assert len(after) == 180
     assert [r for r in after if r in before] == before  # not a moment of theirs was written again
+
+
+def test_a_device_too_small_for_a_batch_is_said_and_what_was_scored_is_kept(stored_run, database, scoring, toolbox):
+    [noise] = chosen_metrics(["noise"])
+    batches = []
+
+    def short_of_memory(subjects, tools):
+        batches.append(len(subjects))
+        if len(batches) > 1:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return noise.compute(subjects, tools)
+
+    with pytest.raises(ConfigError, match=r"noise: cpu has too little memory for 3 images .*--batch-size"):
+        scoring(toolbox, batch_size=3).run(stored_run, [replace(noise, compute=short_of_memory)])
+    assert len(rows(database)) == 3

@@ -76,6 +76,29 @@ def test_batches_are_of_the_size_asked_for_and_of_the_same_seeds(answers):
     assert alone.worst < 0.01
 
 
+@pytest.mark.parametrize(("compiled", "warm"), [("off", 1), ("max-autotune", 3)])
+def test_no_prompt_is_timed_twice_and_graphs_are_recorded_before(tmp_path, monkeypatch, compiled, warm):
+    from PIL import Image
+
+    from harness.local.bench import measure
+    from harness.local.bench.subjects import Subject
+
+    jobs = []
+
+    def generate(job):
+        jobs.append(job)
+        return (Image.new("RGB", (64, 64)),) * job.n
+
+    monkeypatch.setattr(
+        measure.subjects, "engine", lambda settings: Subject(generate, None, "cpu", "float32", True, dict)
+    )
+    measure.answer(question("engine", batches=(2, 4), compile=compiled), tmp_path)
+    timed = [job.prompt for job in jobs if job.seed >= 1000]
+    assert len(timed) == len(set(timed)) == 6 + 3 + 3
+    assert not set(timed) & set(WORKLOAD.prompts[: WORKLOAD.compared])
+    assert [sum(job.n == n and job.seed < 1000 for job in jobs) for n in (2, 4)] == [warm, warm]
+
+
 def test_only_the_engine_tells_its_stages(answers):
     assert answers["engine"][0].stages_ms.keys() >= {"text_encode", "denoise", "decode"}
     assert answers["defaults"][0].stages_ms == {}

@@ -182,6 +182,15 @@ def test_what_slows_down_defaults_and_winner_alike_does_not_hide_which_is_faster
     assert "not shown" not in table.verdict(found)
 
 
+def test_float8_is_tried_in_bfloat16_also_where_float16_is_faster(tmp_path, monkeypatch):
+    monkeypatch.setitem(FACTORS, ("dtype", "float16"), 0.8)
+    search = bench(Machine(tmp_path))
+    search.run()
+    tried = {c.speed.quantization: c.speed.dtype for c in search.candidates}
+    assert tried["int8"] == "float16"
+    assert tried["float8"] == "auto"
+
+
 def test_without_a_difference_none_is_claimed(tmp_path, monkeypatch):
     monkeypatch.setitem(SPACE, "cuda", ())
     search = bench(Machine(tmp_path))
