@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATABASE, SUMS, IMAGE_SUMS = "arena.db", "SHA256SUMS", "IMAGES.sha256"
+LOGS = ("-wal", "-shm", "-journal")
+"""Beside a database that is in use, or whose last user was killed."""
 PIECE_BYTES = 2**20
 
 
@@ -70,7 +72,11 @@ def back_up(database: Path, images_dir: Path, to: Path, *, with_images: bool) ->
 def restore(backup: Path, database: Path, images_dir: Path) -> Backup:
     """Put a backup in the place of a database that is not there. StoreError if one is, or if the backup is damaged."""
     if database.exists():
-        raise StoreError(f"{database} is there already and is not overwritten; move it away, or set ARENA_DATA_DIR")
+        raise StoreError(
+            f"{database} is there already and is not overwritten; end what uses it (app, runs, schedules) and move it "
+            "away, or set ARENA_DATA_DIR"
+        )
+    _refuse_leftovers(database)
     verify(backup)
     copied = 0
     hashes = list(_image_hashes(backup / DATABASE))
@@ -90,6 +96,17 @@ def restore(backup: Path, database: Path, images_dir: Path) -> Backup:
         raise StoreError(f"the backup cannot be restored to {database.parent}: {error.strerror}") from None
     missing = sum(not BlobStore(images_dir).path(sha256).is_file() for sha256 in hashes)
     return Backup(database.stat().st_size, len(hashes), copied, missing)
+
+
+def _refuse_leftovers(database: Path) -> None:
+    """StoreError if a database that was here left its log: SQLite would write that into whatever takes its name."""
+    for suffix in LOGS:
+        log = database.with_name(database.name + suffix)
+        if log.exists():
+            raise StoreError(
+                f"{log} belongs to the database that was here and would be written into the restored one; end what "
+                "still uses that database (app, runs, schedules), and move this file to where the database went"
+            )
 
 
 def verify(backup: Path) -> None:
