@@ -51,8 +51,12 @@ def back_up(database: Path, images_dir: Path, to: Path, *, with_images: bool) ->
     try:
         to.mkdir(parents=True, exist_ok=True)
         unfinished = to / f".{DATABASE}.partial"
-        unfinished.unlink(missing_ok=True)
-        _copy_database(database, unfinished)
+        _clear(unfinished)
+        try:
+            _copy_database(database, unfinished)
+        except StoreError:
+            _clear(unfinished)  # it may have filled the disk
+            raise
         hashes = list(_image_hashes(unfinished))
         copied = sum(_copy_image(images_dir, to / "images", sha256) for sha256 in hashes) if with_images else 0
         listed = "".join(f"{sha256}  images/{sha256[:2]}/{sha256}\n" for sha256 in hashes)
@@ -146,7 +150,15 @@ def _copy_database(source: Path, target: Path) -> None:
             # One file that needs no other beside it.
             written.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as error:
-        raise StoreError(f"the database {source} cannot be copied: {error}") from None
+        raise StoreError(
+            f"the database {source} cannot be copied to {target.parent}: {error}; make room there, or name another "
+            "directory"
+        ) from None
+
+
+def _clear(unfinished: Path) -> None:
+    for suffix in ("", *LOGS):
+        unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

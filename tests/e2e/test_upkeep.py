@@ -39,6 +39,14 @@ def test_a_backup_without_images_says_which_are_missing(arena, tmp_path):
     assert "is recorded but missing" in arena("db", "check", code=2).sentence
 
 
+def test_a_backup_that_finds_no_room_says_where_and_leaves_none_taken(arena, tmp_path):
+    arena("run", arena.plan("quick"), "--yes")
+    within = ["sh", "-c", "ulimit -f 100 && exec arena db backup safe"]
+    done = subprocess.run(within, cwd=tmp_path, env=arena.env, capture_output=True, text=True, check=False)
+    assert (done.returncode, "cannot be copied to safe: " in done.stderr) == (2, True), done.stderr
+    assert list((tmp_path / "safe").iterdir()) == []
+
+
 def test_a_damaged_backup_is_not_restored(arena, tmp_path):
     arena("run", arena.plan("quick"), "--yes")
     arena("db", "backup", "safe")
