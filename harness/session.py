@@ -260,13 +260,13 @@ def today() -> date:
 
 
 def spent_nano_usd(connection: Connection, prepared: Prepared, run_id: str) -> int:
-    """What a run's attempts count against its budget: as while it runs, an unknown one counts in full."""
+    """What a run's attempts count against its budget: as while it runs, one whose end is not known counts in full."""
     trials = {s.id: s.trial for s in runs.stored_trials(connection, run_id)}
     total = 0
     for attempt in runs.attempts_so_far(connection, run_id):
         if attempt.cost_nano_usd is not None:
             total += attempt.cost_nano_usd
-        elif attempt.status == AttemptStatus.UNKNOWN or (
+        elif attempt.status in {AttemptStatus.INTENDED, AttemptStatus.UNKNOWN} or (
             attempt.failure_kind is not None and (attempt.accepted or FailureKind(attempt.failure_kind).may_be_billed)
         ):
             total += nano_usd(prepared.worst_case_usd(trials[attempt.trial_id]) or Decimal(0))

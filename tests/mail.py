@@ -7,14 +7,14 @@ from tests.listening import listening
 
 
 class Mailbox:
-    """The messages taken so far; `refusing` answers 451 to each.
+    """The messages taken so far; `refusing` answers 451 to each, `unknown` are addresses that it does not know.
 
     With an SSL context it takes mail after STARTTLS, or begins with TLS where that comes first.
     """
 
     def __init__(self, tls=None, *, tls_first=False):
         self.messages, self.logins, self.port, self.refusing, self.tls = [], [], 0, False, tls
-        self.tls_first = tls_first
+        self.tls_first, self.unknown = tls_first, ()
 
     async def talk(self, reader, writer):
         secure = self.tls is None or self.tls_first
@@ -30,6 +30,8 @@ class Mailbox:
                 reply = "235 welcome"
             elif verb == "MAIL" and (self.refusing or not secure):
                 reply = "451 not now" if secure else "530 STARTTLS first"
+            elif verb == "RCPT" and any(address in line for address in self.unknown):
+                reply = "550 nobody here"
             elif verb == "DATA":
                 writer.write(b"354 go on\r\n")
                 body = await reader.readuntil(b"\r\n.\r\n")

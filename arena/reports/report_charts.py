@@ -69,7 +69,7 @@ def failures(summaries: Sequence[EndpointSummary]) -> BarChart:
 
 def cost_against_time(summaries: Sequence[EndpointSummary]) -> DotChart | None:
     """Cost per 1,000 images against the median time to image; None where no endpoint has both."""
-    dots, without = [], []
+    dots, said, without = [], [], []
     for s in summaries:
         cost, p50 = s.figures["cost_per_1000_usd"], s.figures["time_to_image_p50_ms"]
         if cost.value is None or p50.value is None:
@@ -78,6 +78,7 @@ def cost_against_time(summaries: Sequence[EndpointSummary]) -> DotChart | None:
         low, high = (None if bound is None else bound / 1000 for bound in (p50.low, p50.high))
         words = f"{_named(s, 'cost_per_1000_usd')}, {_named(s, 'time_to_image_p50_ms')}"
         dots.append(Dot(s.endpoint, s.simulated, cost.value, p50.value / 1000, low, high, words))
+        said.append(f"{written.label(s)}: {words}")
     if not dots:
         return None
     costs = [dot.x for dot in dots]
@@ -87,7 +88,7 @@ def cost_against_time(summaries: Sequence[EndpointSummary]) -> DotChart | None:
     return DotChart(
         "Cost against time",
         f"{scale}Bars are 95 % intervals of the median. Lower left is better.{note}",
-        "US dollars per 1,000 images and median time to image. " + "; ".join(f"{d.name}: {d.words}" for d in dots),
+        "US dollars per 1,000 images and median time to image. " + "; ".join(said),
         tuple(dots),
         log,
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from arena.domain.watch import Incident, Watchable
 from arena.units import format_ms, format_percent, format_usd
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from arena.reports.watch import Report
 
 TITLE = {
@@ -79,6 +82,12 @@ def value(incident: Incident, number: float | None) -> str:
 def state(incident: Incident) -> str:
     """`open`, or how it ended and when."""
     return "open" if incident.until is None else f"{incident.ending}, {incident.until}"
+
+
+def unmatched(found: Report, patterns: Iterable[str]) -> list[str]:
+    """The patterns of `endpoints` that fit nothing that is watched: a misspelt name is silent for ever."""
+    watched = {series.endpoint for series in found.series}
+    return [p for p in patterns if p != "*" and not any(fnmatchcase(name, p) for name in watched)]
 
 
 def coverage(found: Report) -> str:

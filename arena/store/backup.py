@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATABASE, SUMS, IMAGE_SUMS = "arena.db", "SHA256SUMS", "IMAGES.sha256"
+LOGS = ("-wal", "-shm", "-journal")
+"""Beside a database that is in use, or whose last user was killed."""
 PIECE_BYTES = 2**20
 
 
@@ -49,8 +51,12 @@ def back_up(database: Path, images_dir: Path, to: Path, *, with_images: bool) ->
     try:
         to.mkdir(parents=True, exist_ok=True)
         unfinished = to / f".{DATABASE}.partial"
-        unfinished.unlink(missing_ok=True)
-        _copy_database(database, unfinished)
+        _clear(unfinished)
+        try:
+            _copy_database(database, unfinished)
+        except StoreError:
+            _clear(unfinished)  # it may have filled the disk
+            raise
         hashes = list(_image_hashes(unfinished))
         copied = sum(_copy_image(images_dir, to / "images", sha256) for sha256 in hashes) if with_images else 0
         listed = "".join(f"{sha256}  images/{sha256[:2]}/{sha256}\n" for sha256 in hashes)
@@ -70,7 +76,11 @@ def back_up(database: Path, images_dir: Path, to: Path, *, with_images: bool) ->
 def restore(backup: Path, database: Path, images_dir: Path) -> Backup:
     """Put a backup in the place of a database that is not there. StoreError if one is, or if the backup is damaged."""
     if database.exists():
-        raise StoreError(f"{database} is there already and is not overwritten; move it away, or set ARENA_DATA_DIR")
+        raise StoreError(
+            f"{database} is there already and is not overwritten; end what uses it (app, runs, schedules) and move it "
+            "away, or set ARENA_DATA_DIR"
+        )
+    _refuse_leftovers(database)
     verify(backup)
     copied = 0
     hashes = list(_image_hashes(backup / DATABASE))
@@ -90,6 +100,17 @@ def restore(backup: Path, database: Path, images_dir: Path) -> Backup:
         raise StoreError(f"the backup cannot be restored to {database.parent}: {error.strerror}") from None
     missing = sum(not BlobStore(images_dir).path(sha256).is_file() for sha256 in hashes)
     return Backup(database.stat().st_size, len(hashes), copied, missing)
+
+
+def _refuse_leftovers(database: Path) -> None:
+    """StoreError if a database that was here left its log: SQLite would write that into whatever takes its name."""
+    for suffix in LOGS:
+        log = database.with_name(database.name + suffix)
+        if log.exists():
+            raise StoreError(
+                f"{log} belongs to the database that was here and would be written into the restored one; end what "
+                "still uses that database (app, runs, schedules), and move this file to where the database went"
+            )
 
 
 def verify(backup: Path) -> None:
@@ -129,7 +150,15 @@ def _copy_database(source: Path, target: Path) -> None:
             # One file that needs no other beside it.
             written.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as error:
-        raise StoreError(f"the database {source} cannot be copied: {error}") from None
+        raise StoreError(
+            f"the database {source} cannot be copied to {target.parent}: {error}; make room there, or name another "
+            "directory"
+        ) from None
+
+
+def _clear(unfinished: Path) -> None:
+    for suffix in ("", *LOGS):
+        unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

@@ -33,23 +33,31 @@ class DeliveryError(ArenaError):
 
 def deliver(
     channel: Channel, news: Sequence[News], now: datetime, beside: Path, environ: Mapping[str, str] = os.environ
-) -> None:
+) -> str | None:
     """Send over one channel, at most `TRIES` times; `beside` is the directory of watch.toml.
 
-    DeliveryError if the other side did not take it; ConfigError if a secret is missing.
+    Returns a sentence if some of those whom it was for did not take it: it is not sent again, as the others would get
+    it twice. DeliveryError if the other side did not take it; ConfigError if a secret is missing or cannot be sent.
     """
-    match channel:
-        case WebhookChannel():
-            body = json.dumps(messages.payload(news, now), ensure_ascii=False, default=str).encode()
-            url = channel.url or secret(channel.url_env, channel.name, environ) or ""
-            _post(channel.name, url, body, _signed(channel, body, environ))
-        case SlackChannel():
-            body = json.dumps(messages.slack(news), ensure_ascii=False).encode()
-            _post(channel.name, secret(channel.url_env, channel.name, environ) or "", body, {})
-        case EmailChannel():
-            _mail(channel, news, now, environ)
-        case FileChannel():
-            _append(channel, json.dumps(messages.payload(news, now), ensure_ascii=False, default=str), beside)
+    try:
+        match channel:
+            case WebhookChannel():
+                body = json.dumps(messages.payload(news, now), ensure_ascii=False, default=str).encode()
+                url = channel.url or secret(channel.url_env, channel.name, environ) or ""
+                _post(channel.name, url, body, _signed(channel, body, environ))
+            case SlackChannel():
+                body = json.dumps(messages.slack(news), ensure_ascii=False).encode()
+                _post(channel.name, secret(channel.url_env, channel.name, environ) or "", body, {})
+            case EmailChannel():
+                return _mail(channel, news, now, environ)
+            case FileChannel():
+                _append(channel, json.dumps(messages.payload(news, now), ensure_ascii=False, default=str), beside)
+    except UnicodeError:  # its words hold the secret
+        raise DeliveryError(
+            f"channel {channel.name}: an address, a user or a secret of it holds a character that cannot be sent, such "
+            "as a curly quote; write it anew in plain letters (domains as xn--…)"
+        ) from None
+    return None
 
 
 def signature(key: str, body: bytes) -> str:
@@ -77,7 +85,9 @@ def _post(name: str, url: str, body: bytes, headers: dict[str, str]) -> None:
         for attempt in range(TRIES):
             time.sleep(PAUSE_S * attempt)
             try:
-                status = client.post(url, content=body, headers=headers).status_code
+                # Nobody needs its body, which may never end.
+                with client.stream("POST", url, content=body, headers=headers) as answer:
+                    status = answer.status_code
             except (httpx.InvalidURL, httpx.UnsupportedProtocol):
                 raise DeliveryError(f"channel {name}: the address is no http(s) address") from None
             except httpx.HTTPError as error:
@@ -86,12 +96,14 @@ def _post(name: str, url: str, body: bytes, headers: dict[str, str]) -> None:
             if status < 300:
                 return
             why = f"HTTP {status}"
+            if 300 <= status < 400:
+                why += ", which leads to another address; put that one in its place, as redirects are not followed"
             if status < 500 and status != 429:
                 break
     raise DeliveryError(f"channel {name}: not taken ({why})")
 
 
-def _mail(channel: EmailChannel, news: Sequence[News], now: datetime, environ: Mapping[str, str]) -> None:
+def _mail(channel: EmailChannel, news: Sequence[News], now: datetime, environ: Mapping[str, str]) -> str | None:
     import smtplib
     from email.message import EmailMessage
     from email.utils import format_datetime, make_msgid
@@ -112,8 +124,12 @@ def _mail(channel: EmailChannel, news: Sequence[News], now: datetime, environ: M
         raise DeliveryError(
             f"channel {channel.name}: {channel.host} did not take it ({type(error).__name__})"
         ) from None
-    if refused:
-        raise DeliveryError(f"channel {channel.name}: {channel.host} refused {', '.join(sorted(refused))}")
+    if not refused:
+        return None
+    return (
+        f"channel {channel.name}: {channel.host} refused {', '.join(sorted(refused))}; the others have the message, so "
+        "it is not sent again; put these addresses right in `to`"
+    )
 
 
 def _mail_server(channel: EmailChannel) -> SMTP:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from arena.domain.watch import Direction, Watchable
 from arena.errors import ArenaError
@@ -33,11 +33,15 @@ SAME_WITHIN = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check found, what it told, and what it could not."""
+    """What a check found, what it told, and what it could not.
+
+    `complaints` are of messages that the next check tries again, `remarks` of those that some of a channel lack.
+    """
 
     report: Report
     told: list[News]
     complaints: list[str]
+    remarks: list[str]
 
 
 def check(
@@ -55,15 +59,17 @@ def check(
         before = alerts.told(connection)
     worth_telling = [i for i in found.incidents if watch.tell_better or _worth_telling(i)]
     told: dict[tuple[str, str], News] = {}
-    complaints = []
+    complaints: list[str] = []
+    remarks: list[str] = []
     for channel in watch.channel:
         due = news_for(worth_telling, [t for t in before if t.notice.channel == channel.name])
         try:
-            for one in _tell(database, channel, due, beside, moment, environ):
-                told[one.key, one.event] = one
+            sent, remark = _tell(database, channel, due, beside, moment, environ)
+            told |= {(one.key, one.event): one for one in sent}
+            remarks += [remark] if remark else []
         except ArenaError as error:
             complaints.append(str(error))
-    return Checked(found, list(told.values()), complaints)
+    return Checked(found, list(told.values()), complaints, remarks)
 
 
 def _worth_telling(incident: Incident) -> bool:
@@ -75,6 +81,7 @@ def news_for(incidents: Sequence[Incident], told: Sequence[Told]) -> list[News]:
     """What a channel has yet to hear, given everything it was told or is being told.
 
     That an incident is over is told to those only who heard of it; one that is no longer found at all is withdrawn.
+    What a channel did not take and is over by now is told as both: it was to be tried again.
     """
     current = {i.key: i for i in incidents}
     opened = {t.notice.incident: t for t in told if t.notice.event == OPENED}
@@ -88,6 +95,9 @@ def news_for(incidents: Sequence[Incident], told: Sequence[Told]) -> list[News]:
     now_called = {name: key for key, name in known_as.items() if name is not None}
     for key, entry in opened.items():
         incident = current.get(now_called.get(key, ""))
+        if entry.sent_at is None and incident is not None and not incident.open:
+            both: tuple[Literal["opened", "closed"], ...] = ("opened", "closed")
+            due += [News(event, key, incident.series, incident.noticed, incident) for event in both]
         if key not in closed and entry.sent_at is not None and (incident is None or not incident.open):
             due.append(News("closed", key, entry.notice.series, entry.notice.noticed, incident))
     return due
@@ -115,25 +125,25 @@ def _tell(
     beside: Path,
     now: datetime,
     environ: Mapping[str, str],
-) -> list[News]:
-    """Claim, send as one message, and note that it was sent."""
+) -> tuple[list[News], str | None]:
+    """Claim, send as one message, and note that it was sent; also what must be said of how it was taken."""
     if not due:
-        return []
+        return [], None
     notices = {_notice(one, channel): one for one in due}
     with database.write() as connection:
         mine = alerts.claim(connection, list(notices), now)
     if not mine:
-        return []
+        return [], None
     sending = [notices[notice] for notice in mine]
     try:
-        deliver(channel, sending, now, beside, environ)
+        remark = deliver(channel, sending, now, beside, environ)
     except ArenaError as error:
         with database.write() as connection:
             alerts.not_sent(connection, mine, str(error), now)
         raise
     with database.write() as connection:
         alerts.sent(connection, mine, datetime.now(UTC))
-    return sending
+    return sending, remark
 
 
 def _notice(one: News, channel: Channel) -> Notice:
@@ -155,5 +165,7 @@ def after_run(settings: Settings, database: Database, say: Callable[[str], None]
         return
     for one in checked.told:
         say(f"watch: {one.words}")
+    for remark in checked.remarks:
+        say(f"watch: {remark}")
     for complaint in checked.complaints:
         say(f"watch: {complaint}; it is tried again at the next check")

@@ -101,9 +101,15 @@ def export(
         _refuse_unheeded(table, file_format, out if publish is not None else None, by_day=by_day, since_last=since_last)
     if run is not None and of_run is not None and not card:
         raise ConfigError(f"the run is named twice, as {run!r} and by --run {of_run!r}; leave one out")
+    if since_last is not None and window is not None:
+        raise ConfigError(
+            f"--since-last {since_last} goes on where the last export under this name ended, and --window moves; leave "
+            "out --window, or name a first day with --from"
+        )
     database = open_database(settings)
     with database.read() as connection:
-        scope = _scope(connection, of_run if card else run or of_run, window, begin, end, endpoint, simulated)
+        named = of_run if card else run or of_run
+        scope = _scope(connection, named, window, begin, end, endpoint, simulated, whole_days=by_day)
     if card or publish is not None:
         _published(settings, database, scope, publish, out, force=force)
     else:
@@ -192,8 +198,9 @@ def _exported(database: Database, orders: _Orders, table: What, out: Path | None
 
 def _say_written(written: Written, place: Path | None) -> None:
     again = f", {written.again} of them again, as they have changed" if written.again else ""
+    missing = f", {written.missing} days were missing there and are written anew" if written.missing else ""
     if place is not None:
-        say(f"{written.rows} rows written to {place}{again}")
+        say(f"{written.rows} rows written to {place}{again}{missing}")
 
 
 def _say_pruned(database: Database, orders: _Orders, table: What) -> None:
@@ -216,6 +223,8 @@ def _scope(
     end: str | None,
     endpoint: str | None,
     simulated: bool | None,
+    *,
+    whole_days: bool,
 ) -> Scope:
     from arena.errors import ConfigError
     from arena.store.exchange.columns import Scope
@@ -225,6 +234,8 @@ def _scope(
     if window is not None and (begin is not None or end is not None):
         raise ConfigError("--window goes with neither --from nor --to; leave one of them out")
     since = None if window is None else datetime.now(UTC) - _span(window)
+    if since is not None and whole_days:
+        since = since.replace(hour=0, minute=0, second=0, microsecond=0)
     first, last = since or _moment("--from", begin), _moment("--to", end)
     if first is not None and last is not None and first >= last:
         raise ConfigError(f"--from {begin} is not before --to {end}, so that nothing lies between them")

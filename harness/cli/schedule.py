@@ -61,6 +61,8 @@ def ls(schedules: Names = None, *, as_json: Json = False) -> None:
         out().print(schedule_table(rows))
     else:
         typer.echo(_none_is_on([], None))
+    if database is not None and not schedules:
+        _say_without_file(database, entries)
 
 
 @cli.command("next")
@@ -291,6 +293,20 @@ def _database_if_any() -> Database | None:
     if settings.database_url is None and not (settings.data_dir / "arena.db").exists():
         return None
     return open_database(settings)
+
+
+def _say_without_file(database: Database, entries: Sequence[Entry]) -> None:
+    """Schedules that were served and are in no file: renamed or deleted, they run no more, and nothing else says so."""
+    from arena.store.schedules import seen
+
+    with database.read() as connection:
+        known = seen(connection)
+    there = {entry.schedule.name for entry in entries}
+    for name in sorted(name for name, schedule in known.items() if schedule.enabled and name not in there):
+        say(
+            f"{name}: is in no file any more and does not run; under another name a schedule is a new one, which does "
+            f"not count what {name} has spent this month"
+        )
 
 
 def _refuse_unknown(connection: Any, names: Sequence[str], entries: dict[str, Entry]) -> None:

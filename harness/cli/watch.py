@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from arena.domain.watch import Incident
-    from arena.reports.watch import SeriesState
+    from arena.domain.watch import Incident, Rules
+    from arena.reports.watch import Report, SeriesState
     from harness.alerts.config import WatchConfig
     from harness.alerts.messages import News
 
@@ -60,6 +60,7 @@ def ls(*, everything: Every = False, config: Config = None, as_json: Json = Fals
     else:
         out().print("no incident" if everything else "no open incident")
     out().print(coverage(found))
+    _say_unmatched(found, rules)
 
 
 @cli.command()
@@ -83,13 +84,17 @@ def check(
     if as_json:
         told = [{"event": n.event, "id": n.key, "words": n.words} for n in checked.told]
         still_json = [incident_json(i) for i in still]
-        print_json({"open": still_json, "told": told, "complaints": checked.complaints})
+        complaints = checked.complaints + checked.remarks
+        print_json({"open": still_json, "told": told, "complaints": complaints})
     else:
         _print_checked(checked.told, still)
         out().print(coverage(checked.report))
+    _say_unmatched(checked.report, wanted)
+    for remark in checked.remarks:
+        say(f"arena: {remark}")
     for complaint in checked.complaints:
         say(f"arena: {complaint}; it is tried again at the next check")
-    if checked.complaints:
+    if checked.complaints or checked.remarks:
         raise typer.Exit(EXIT_UNTOLD)
     if exit_code and any(i.direction is not Direction.BETTER or wanted.tell_better for i in still):
         raise typer.Exit(EXIT_OPEN)
@@ -110,12 +115,13 @@ def send_test(*, config: Config = None) -> None:
     failed, now = False, datetime.now(UTC)
     for channel in wanted.channel:
         try:
-            deliver(channel, [_example(now)], now, _beside(config), os.environ)
+            remark = deliver(channel, [_example(now)], now, _beside(config), os.environ)
         except ArenaError as error:
             failed = True
             say(f"arena: {error}")
         else:
-            out().print(f"{channel.name} ({channel.kind}): taken")
+            failed = failed or remark is not None
+            (out().print if remark is None else say)(remark or f"{channel.name} ({channel.kind}): taken")
     if failed:
         raise typer.Exit(EXIT_UNTOLD)
 
@@ -151,6 +157,13 @@ def _config(given: Path | None, *, needed: bool) -> WatchConfig:
             "(docs/watch.md shows what is in it)"
         )
     return config.WatchConfig()
+
+
+def _say_unmatched(found: Report, rules: Rules) -> None:
+    from arena.reports.watch_wording import unmatched
+
+    for pattern in unmatched(found, rules.endpoints):
+        say(f"watch.toml: `endpoints`: {pattern!r} fits no endpoint that is watched; `arena endpoints ls` lists them")
 
 
 def _print(shown: Sequence[Incident]) -> None:

@@ -82,8 +82,9 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
     known = zoneinfo.available_timezones()
     if name not in known:
         same = [k for k in known if k.lower() == name.lower()]
-        close = same or difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else "; write one as Europe/Berlin or UTC"
+        # CEST looks like EST, and UTC+2 like UTC: what is near to an abbreviation may be an ocean away.
+        close = same or (difflib.get_close_matches(name, known, n=1) if "/" in name else [])
+        hint = f"; did you mean {close[0]!r}?" if close else "; write it by its city, as Europe/Berlin, or UTC"
         raise ValueError(f"there is no time zone {name!r}{hint}")
     return zoneinfo.ZoneInfo(name)
 

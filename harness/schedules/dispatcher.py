@@ -69,6 +69,7 @@ class Dispatcher:
         self._database, self._settings, self._catalog, self._environ = database, settings, catalog, environ
         self.entries = tuple(entries)
         self._tell = tell
+        self._not_resumed: dict[str, datetime] = {}  # when a run could last not be taken over
 
     def next_work(self, now: datetime) -> Work | None:
         """Decide about everything that is due by now; the run that is to be executed first, or None."""
@@ -109,7 +110,7 @@ class Dispatcher:
             schedules.lock(connection)
             settled_until = _seen(connection, entry, now, told)
             if prepared is None:
-                _give_up(connection, entry, now, told)
+                self._give_up(connection, entry, now, told)
                 work, cut_short = None, None
             else:
                 work, cut_short = self._decide(connection, entry, prepared, settled_until, now, told)
@@ -190,13 +191,17 @@ class Dispatcher:
         if cut_short.last_ended_as == RunStatus.FAILED and now < (cut_short.last_ended_at or now) + RETRY_AFTER:
             return None
         slot_at, run_id = cut_short.slot_at, cut_short.run_id
+        if run_id in self._not_resumed and now < self._not_resumed[run_id] + RETRY_AFTER:
+            return None
         try:
             with self._database.write() as connection:
                 schedules.lock(connection)
                 session, allowance = self._taken_over(connection, entry, cut_short, now)
         except ArenaError as error:
+            self._not_resumed[run_id] = now
             with self._database.write() as connection:
                 schedules.lock(connection)
+                self._settle(connection, cut_short, RunStatus.FAILED, now)
                 given_up = _failed(connection, entry.schedule.name, slot_at, str(error), now)
             then = "given up" if given_up else "tried again later"
             text = f"run {run_id} cannot be resumed, {then}: {error}"
@@ -233,10 +238,7 @@ class Dispatcher:
         """Whether a slot's run has ended although that was not noted: its process died, or a person finished it."""
         if slot.schedule != entry.schedule.name or slot.run_status not in ENDED:
             return False
-        try:
-            total = spent_nano_usd(connection, recall(connection, self._catalog, slot.run_id), slot.run_id)
-        except ArenaError:  # what it cost cannot be told: what was reserved counts
-            total = None
+        total = self._cost(connection, slot)
         if not slot.open_execution:
             schedules.begin_execution(connection, slot.schedule, slot.slot_at, entry.month(now), 0, now)
         schedules.end_execution(connection, slot.schedule, slot.slot_at, total, slot.run_status, now)
@@ -244,6 +246,28 @@ class Dispatcher:
         text = f"run {slot.run_id} {slot.run_status}"
         told.append(event(now, EventKind.ENDED, entry, slot.slot_at, text, slot.run_id))
         return True
+
+    def _give_up(self, connection: Connection, entry: Entry, now: datetime, told: list[Event]) -> None:
+        """A schedule that is switched off resumes nothing."""
+        note = "switched off before its run could be resumed"
+        for slot in _unfinished(connection, now):
+            if slot.schedule == entry.schedule.name and not slot.alive:
+                self._settle(connection, slot, RunStatus.INTERRUPTED, now)
+                schedules.set_slot(connection, slot.schedule, slot.slot_at, SlotStatus.FAILED, note=note)
+                told.append(event(now, EventKind.ENDED, entry, slot.slot_at, f"run {slot.run_id}: {note}", slot.run_id))
+
+    def _settle(self, connection: Connection, slot: Unfinished, ended_as: RunStatus, now: datetime) -> None:
+        """End the execution of a process that died, when it was last heard of, with what its run has cost."""
+        if slot.open_execution:
+            total, ended_at = self._cost(connection, slot), slot.heard_at or now
+            schedules.end_execution(connection, slot.schedule, slot.slot_at, total, ended_as, ended_at)
+
+    def _cost(self, connection: Connection, slot: Unfinished) -> int | None:
+        """What the run of a slot has cost; None if that cannot be told: what was reserved counts then."""
+        try:
+            return spent_nano_usd(connection, recall(connection, self._catalog, slot.run_id), slot.run_id)
+        except ArenaError:
+            return None
 
 
 def _waiting_since(
@@ -311,19 +335,6 @@ def _failed(connection: Connection, name: str, slot_at: datetime, problem: str |
     """One more failure; True if the slot is given up by that."""
     slot = next((u for u in _unfinished(connection, now) if (u.schedule, u.slot_at) == (name, slot_at)), None)
     given_up = slot is not None and slot.failures + 1 >= MOST_FAILURES
-    if given_up and slot is not None and slot.open_execution:
-        schedules.end_execution(connection, name, slot_at, None, RunStatus.FAILED, slot.heard_at or now)
     status = SlotStatus.FAILED if given_up else SlotStatus.INTERRUPTED
     schedules.set_slot(connection, name, slot_at, status, note=problem, failed=True)
     return given_up
-
-
-def _give_up(connection: Connection, entry: Entry, now: datetime, told: list[Event]) -> None:
-    """A schedule that is switched off resumes nothing."""
-    note = "switched off before its run could be resumed"
-    for slot in _unfinished(connection, now):
-        if slot.schedule == entry.schedule.name and not slot.alive:
-            if slot.open_execution:
-                schedules.end_execution(connection, slot.schedule, slot.slot_at, None, RunStatus.INTERRUPTED, now)
-            schedules.set_slot(connection, slot.schedule, slot.slot_at, SlotStatus.FAILED, note=note)
-            told.append(event(now, EventKind.ENDED, entry, slot.slot_at, f"run {slot.run_id}: {note}", slot.run_id))

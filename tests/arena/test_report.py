@@ -133,6 +133,13 @@ def test_every_chart_has_words_for_who_cannot_see_it(make):
         assert set(named.split()) <= set(page.ids)
 
 
+def test_simulated_endpoints_are_marked_in_the_words_of_every_chart(make):
+    said = render_markdown.markdown(make()[0]).split("US dollars per 1,000 images and median time to image. ")[1]
+    points = said.splitlines()[0].split("; ")
+    assert len(points) > 1
+    assert [p for p in points if ": " in p] == [p for p in points if "(simulated): " in p]
+
+
 def test_what_providers_and_prompts_say_is_text(make):
     page = Page(render_html.html(make()[0]))
     quoted = [data for tag, data in page.texts if tag == "q"]

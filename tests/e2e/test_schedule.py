@@ -49,6 +49,16 @@ def became(arena, status):
     return [row for row in arena.json("schedule", "history") if row["status"] == status]
 
 
+def test_a_schedule_that_was_renamed_is_said_to_run_no_more(arena, scheduled):
+    arena.plan("quick")
+    file = scheduled()
+    arena("schedule", "run-due")
+    assert "is in no file any more" not in arena("schedule", "ls").err
+    file.unlink()
+    scheduled("other")
+    assert "often: is in no file any more and does not run" in arena("schedule", "ls").err
+
+
 def test_two_calls_at_once_fire_one_run(arena, scheduled, sim_url):
     arena.plan("slow")
     scheduled()

@@ -4,6 +4,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+from contextlib import closing
 
 import pytest
 
@@ -38,6 +39,14 @@ def test_a_backup_without_images_says_which_are_missing(arena, tmp_path):
     assert "is recorded but missing" in arena("db", "check", code=2).sentence
 
 
+def test_a_backup_that_finds_no_room_says_where_and_leaves_none_taken(arena, tmp_path):
+    arena("run", arena.plan("quick"), "--yes")
+    within = ["sh", "-c", "ulimit -f 100 && exec arena db backup safe"]
+    done = subprocess.run(within, cwd=tmp_path, env=arena.env, capture_output=True, text=True, check=False)
+    assert (done.returncode, "cannot be copied to safe: " in done.stderr) == (2, True), done.stderr
+    assert list((tmp_path / "safe").iterdir()) == []
+
+
 def test_a_damaged_backup_is_not_restored(arena, tmp_path):
     arena("run", arena.plan("quick"), "--yes")
     arena("db", "backup", "safe")
@@ -48,6 +57,23 @@ def test_a_damaged_backup_is_not_restored(arena, tmp_path):
     assert "is damaged: its bytes are not those of SHA256SUMS" in arena("db", "restore", "safe", code=2).sentence
     assert "is no backup" in arena("db", "restore", "nowhere", code=2).sentence
     assert not (tmp_path / "other" / "arena.db").exists()
+
+
+def test_what_a_live_database_left_behind_is_not_written_into_a_restored_one(arena, tmp_path):
+    arena("run", arena.plan("quick"), "--yes")
+    arena("db", "backup", "safe")
+    live = arena.data / "arena.db"
+    with closing(sqlite3.connect(live, isolation_level=None)) as app:
+        app.execute("PRAGMA wal_autocheckpoint=0")
+        app.execute("UPDATE run SET status = 'failed'")
+        live.rename(arena.data / "old.db")
+        said = arena("db", "restore", "safe", code=2).sentence
+        assert "arena.db-wal belongs to the database that was here" in said
+        assert not live.exists()
+        for suffix in ("-wal", "-shm"):
+            (arena.data / f"arena.db{suffix}").rename(arena.data / f"old.db{suffix}")
+    arena("db", "restore", "safe")
+    assert arena.json("runs", "ls")[0]["status"] == "finished"
 
 
 def test_a_backup_of_a_database_in_use_is_one_instant_of_it(arena, tmp_path):

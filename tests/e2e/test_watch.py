@@ -74,6 +74,14 @@ def test_a_run_looks_at_its_end_and_a_channel_that_is_down_fails_no_run(slower):
     assert "watch: " in slower("run", slower.plan("quick"), "--yes").err
 
 
+def test_the_pattern_of_an_endpoint_that_nobody_knows_is_said(slower):
+    (slower.config / "watch.toml").write_text('endpoints = ["lab/*", "lab/onne"]\n' + FILE_ONLY)
+    for command in ("ls", "check"):
+        said = slower("watch", command).err
+        assert "watch.toml: `endpoints`: 'lab/onne' fits no endpoint that is watched" in said
+        assert "'lab/*'" not in said
+
+
 def test_a_test_message_goes_to_every_channel_and_says_which_did_not_take_it(arena):
     with scripted(answering(response(b""))) as server:
         chat = '[[channel]]\nkind = "slack"\nname = "chat"\nurl_env = "CHAT_URL"\n'

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, BinaryIO
 
 from arena.errors import ConfigError
 from arena.reports.exports import tables
 from arena.reports.exports.provenance import Provenance
-from arena.reports.exports.sinks import Partitions, to_file, to_stream
+from arena.reports.exports.sinks import Partitions, days_in, to_file, to_stream
 from arena.store.exchange.attempts_in import pruned_days
 from arena.store.exchange.columns import Scope
 from arena.store.exchange.cursors import advance, changes, end_epoch, identity
-from arena.store.exchange.increments import changed_days
+from arena.store.exchange.increments import changed_days, days_with_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
-    from datetime import date
     from pathlib import Path
 
     import pyarrow as pa
@@ -54,11 +54,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What an export wrote: how many rows, how many of them again, and which files or partitions."""
+    """What an export wrote: how many rows, how many of them again, and which files or partitions.
+
+    `missing` are partitions that an increment wrote because they were not where they were written before.
+    """
 
     rows: int
     again: int
     files: list[Path]
+    missing: int = 0
 
 
 def run(connection: Connection, job: Job, stdout: BinaryIO | None = None, since_last: str | None = None) -> Written:
@@ -70,12 +74,33 @@ def run(connection: Connection, job: Job, stdout: BinaryIO | None = None, since_
     provenance = Provenance(job.table, job.spec.version, known.database_id, job.scope, increment_of=since_last)
     columns = tables.columns(job.spec, job.scope)
     salt = job.voter_salt or known.voter_salt
-    batches = tables.batches(connection, job.spec, job.scope, salt, with_day=job.by_day)
+    scope = _of_whole_days(connection, job) if job.by_day else job.scope
+    batches = tables.batches(connection, job.spec, scope, salt, with_day=job.by_day)
     if job.masked is not None:
         batches = map(job.masked, batches)
     thinned = pruned_days(connection, job.scope) if job.by_day and job.table in OF_ATTEMPTS else ()
     files = _written(job, columns, batches, provenance, stdout, thinned)
     return Written(provenance.rows, provenance.again, files)
+
+
+def _of_whole_days(connection: Connection, job: Job) -> Scope:
+    """The scope of an export by days: a partition is replaced whole, so a window is of whole days, too.
+
+    Which day a row belongs to is decided by when it was written down; a window by when it was sent would leave the
+    rows of midnight out of one partition, and put them alone into another. ConfigError for a window within a day.
+    """
+    scope = job.scope
+    if scope.begin is None and scope.end is None:
+        return scope
+    for option, moment in (("--from", scope.begin), ("--to", scope.end)):
+        if moment is not None and moment.astimezone(UTC).time() != time():
+            raise ConfigError(f"{option} {moment.isoformat()}: --by-day writes whole days (UTC); name a day")
+    whole = replace(scope, begin=None, end=None, changes=None, days=None)
+    midnights = {day: datetime(day.year, day.month, day.day, tzinfo=UTC) for day in
+                 days_with_rows(connection, job.table, whole)}  # fmt: skip
+    begin, end = scope.begin or datetime.min.replace(tzinfo=UTC), scope.end or datetime.max.replace(tzinfo=UTC)
+    days = frozenset(day for day, midnight in midnights.items() if begin <= midnight < end)
+    return replace(scope, begin=None, end=None, days=days if scope.days is None else days & scope.days)
 
 
 def _written(
@@ -95,8 +120,9 @@ def _written(
 def run_since_last(database: Database, job: Job, name: str, stdout: BinaryIO | None = None) -> Written:
     """Write what is new or has changed since the last export of this table under this name, and remember that.
 
-    Partitions are written anew whole for each day on which something changed. The name moves on only when everything
-    is in place, so that a crash repeats rows and loses none.
+    Partitions are written anew whole for each day on which something changed, and for each that is not there: a
+    directory may have been moved or cleared since. The name moves on only when everything is in place, so that a crash
+    repeats rows and loses none.
     """
     if not job.spec.incremental:
         raise ConfigError(f"--table {job.table} is small and always written whole; leave out --since-last")
@@ -104,10 +130,18 @@ def run_since_last(database: Database, job: Job, name: str, stdout: BinaryIO | N
         until = end_epoch(connection)
     with database.read() as connection:
         new = changes(connection, name, job.table, job.scope, until)
-        scope = replace(job.scope, changes=new)
+        scope, missing = replace(job.scope, changes=new), frozenset[date]()
         if job.by_day:
-            scope = replace(job.scope, days=changed_days(connection, job.table, scope))
+            days = changed_days(connection, job.table, scope)
+            missing = _missing(connection, job) - days
+            scope = replace(job.scope, days=days | missing)
         written = run(connection, replace(job, scope=scope), stdout, name)
     with database.write() as connection:
         advance(connection, name, job.table, job.scope, until)
-    return written
+    return replace(written, missing=sum(f"day={day}" in {file.name for file in written.files} for day in missing))
+
+
+def _missing(connection: Connection, job: Job) -> frozenset[date]:
+    """The days of an export by days that have no partition in its directory."""
+    there = set() if job.out is None else days_in(job.out)
+    return frozenset(day for day in days_with_rows(connection, job.table, job.scope) if f"day={day}" not in there)

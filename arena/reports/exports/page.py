@@ -46,11 +46,13 @@ in `simulated`; never pool them with others.
   'outcomes/*/*.parquet'`.
 - **Partitions.** `--by-day` makes a directory with `day=2026-11-21/part-0000.parquet`, the day (UTC) on which an
   attempt was written down, just before it was sent, or a vote was cast. A partition is replaced whole. `_meta.json`
-  says what the directory holds; another table, database or filter is refused there.
+  says what the directory holds; another table, database or filter is refused there. `--from` and `--to` are days
+  here, and `--window 7d` begins with a whole one.
 - **What changed since.** `--since-last NAME` writes what is new or has changed since the last export under that name:
   costs that were looked up, ends that came late, votes that were taken back. Such rows come again, `exported_again`
   says so, and they replace the earlier ones of the same key; with `--by-day` the days on which anything changed are
-  written anew instead. A crash repeats rows and loses none. Tables without a line "grows" are small and always whole.
+  written anew instead, and so are days that are not in the directory (any more). A crash repeats rows and loses none.
+  Tables without a line "grows" are small and always whole. `--window` moves and is refused here; `--from` does not.
 - **Where it comes from**: table, schema version, Arena's version, database, filters and their SHA-256, when it was
   exported, how many rows, and whether they are simulated.
 - **Import.** `arena import` stores all of its files or nothing and each row once; importing again changes nothing.

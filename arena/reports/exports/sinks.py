@@ -84,6 +84,11 @@ def _write(made: Writer, batches: Iterator[pa.RecordBatch], provenance: Provenan
 # -- partitions --------------------------------------------------------------------------------------------------------
 
 
+def days_in(root: Path) -> set[str]:
+    """The partitions of a directory that hold a file, as `day=2026-11-21`; also those that a crash left aside."""
+    return {part.parent.name.removeprefix(".replaced-") for part in root.glob("*day=*/part-*")}
+
+
 @dataclass
 class _Part:
     """One open file of a partition."""

@@ -133,8 +133,17 @@ class Scope:
         """The condition that an instant lies on one of the days."""
         if self.days is None:
             return []
-        begins = [datetime(d.year, d.month, d.day, tzinfo=UTC) for d in sorted(self.days)]
-        return [sa.or_(sa.false(), *(((at >= b) & (at < b + timedelta(days=1))) for b in begins))]
+        return [sa.or_(sa.false(), *(((at >= first) & (at < last + timedelta(days=1))) for first, last in self._spans))]
+
+    @property
+    def _spans(self) -> list[tuple[datetime, datetime]]:
+        """The days as stretches without a gap, each from its first to its last: a condition a day is too many."""
+        spans: list[tuple[datetime, datetime]] = []
+        for day in sorted(self.days or ()):
+            begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            follows = spans and spans[-1][1] + timedelta(days=1) == begins
+            spans[-1:] = [(spans[-1][0], begins)] if follows else [*spans[-1:], (begins, begins)]
+        return spans
 
     def __str__(self) -> str:
         return json.dumps(self.filters, sort_keys=True)

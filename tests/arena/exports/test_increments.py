@@ -1,6 +1,8 @@
 """Only what is new or changed, nothing lost: whatever happens while an export runs."""
 
+import shutil
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -144,6 +146,45 @@ def test_partitions_of_changed_days_are_replaced_whole(full, tmp_path):
     assert "queue" in next(r["server_ms"] for r in rows if r["trial"] == 30)
     with pytest.raises(ConfigError, match="holds an export with filters"):
         out(scope=Scope(endpoint=ENDPOINTS[0]))
+
+
+def test_partitions_that_are_gone_are_written_again(full, tmp_path):
+    def out(where):
+        written = export(full, "outcomes", "jsonl", tmp_path / where, by_day=True, since_last="nightly")
+        rows = [r for p in (tmp_path / where).glob("day=*/*") for r in json_rows(p)]
+        return [p.name for p in written.files], written.missing, len(rows)
+
+    assert out("all") == (["day=2026-03-01", "day=2026-03-02"], 0, 34)
+    shutil.rmtree(tmp_path / "all" / "day=2026-03-01")
+    assert out("all") == (["day=2026-03-01"], 1, 34)
+    (tmp_path / "all" / "day=2026-03-02" / "part-0000.jsonl").unlink()
+    assert out("all") == (["day=2026-03-02"], 1, 34)
+    assert out("elsewhere") == (["day=2026-03-01", "day=2026-03-02"], 2, 34)
+    assert out("all") == ([], 0, 34)
+
+
+def test_a_window_replaces_no_partition_by_a_part_of_its_day(full, tmp_path):
+    def out(**options):
+        export(full, "outcomes", "jsonl", tmp_path / "all", by_day=True, **options)
+        return {p.parent.name: len(json_rows(p)) for p in sorted((tmp_path / "all").glob("day=*/*"))}
+
+    whole = out()
+    with full.write() as connection:  # written down just before midnight, sent just after it
+        late = AT + timedelta(minutes=10, microseconds=500)
+        connection.execute(
+            runs.ATTEMPT.update().where(runs.ATTEMPT.c.id == attempt_of(full, 13)).values(started_at=late)
+        )
+    midnight = datetime(2026, 3, 2, tzinfo=UTC)
+    assert out(scope=Scope(begin=midnight), force=True) == whole
+    assert out(scope=Scope(end=midnight), force=True) == whole
+    with pytest.raises(ConfigError, match="--by-day writes whole days"):
+        out(scope=Scope(begin=midnight - timedelta(minutes=5)), force=True)
+
+
+def test_years_of_days_are_one_query(full, tmp_path):
+    days = frozenset(AT.date() + timedelta(days=n) for n in range(3000))
+    written = export(full, "outcomes", "jsonl", tmp_path / "o.jsonl", scope=Scope(days=days))
+    assert written.rows == 34
 
 
 def test_a_partition_that_a_crash_left_aside_is_brought_back(full, tmp_path):

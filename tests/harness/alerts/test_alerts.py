@@ -1,7 +1,9 @@
 """Each incident is told once to each channel, and once that it is over: over real HTTP, real SMTP and a file."""
 
+import asyncio
 import json
 import ssl
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
@@ -175,6 +177,80 @@ def test_what_is_no_longer_found_is_withdrawn_and_a_later_day_of_notice_is_the_s
 
 def test_of_a_past_incident_nobody_heard_nothing_is_told():
     assert news_for([incident(until=date(2026, 4, 9), ending="recovered")], []) == []
+
+
+def test_what_a_channel_did_not_take_is_told_although_it_is_over_by_now():
+    over = incident(until=date(2026, 4, 9), ending="recovered")
+    unsent = told(incident(), sent=None)
+    assert [n.event for n in news_for([over], [unsent])] == ["opened", "closed"]
+    assert news_for([over], [told(over), told(over, "closed")]) == []
+    assert [n.event for n in news_for([over], [told(over), told(over, "closed", sent=None)])] == ["closed"]
+
+
+@pytest.mark.parametrize("curly", ["token_env", "secret_env"])
+@pytest.mark.slow
+def test_a_secret_that_cannot_be_sent_keeps_nobody_else_from_hearing(database, tmp_path, curly):
+    now = write_days(database, FIRST, 34, lambda i: Day(slower={"lab/one": 0.3}) if i >= 31 else None)
+    with scripted(answering(TAKEN)) as hook:
+        bad = {"kind": "webhook", "name": "hook", "url": hook.url, curly: "TOKEN"}
+        log = {"kind": "file", "name": "log", "path": "alerts.jsonl"}
+        watch = WatchConfig.model_validate({"figures": ["p50"], "channel": [bad, log]})
+        checked = check(database, watch, tmp_path, now=now, environ={"TOKEN": "\u201cgeheim\u201d"})
+    assert len((tmp_path / "alerts.jsonl").read_text().splitlines()) == 1
+    if curly == "token_env":
+        (complaint,) = checked.complaints
+        assert complaint.startswith("channel hook: an address, a user or a secret of it holds a character")
+        assert "geheim" not in complaint
+
+
+def test_mail_with_letters_that_a_server_does_not_take_is_a_sentence():
+    with mail_server() as box:
+        plain = {"kind": "email", "name": "mail", "host": "127.0.0.1", "port": box.port, "starttls": False}
+        to = channel(**plain, sender="jürgen@exämple.org", to=["öps@lab.example"])
+        with pytest.raises(DeliveryError, match="channel mail: "):
+            deliver(to, [news()], NOW, None, {})
+        deliver(
+            channel(**plain, sender="a@lab.example", to=["b@lab.example"]), [news(endpoint="lab/één")], NOW, None, {}
+        )
+    (mail,) = box.messages
+    assert mail["Subject"] == "Arena watch: 1 changed (lab/één)"
+
+
+def test_who_took_a_mail_gets_it_once_although_another_address_is_unknown():
+    with mail_server() as box:
+        box.unknown = ("gone@lab.example",)
+        to = channel(kind="email", name="mail", host="127.0.0.1", port=box.port, starttls=False, sender="a@lab.example",
+                     to=["b@lab.example", "gone@lab.example"])  # fmt: skip
+        said = deliver(to, [news()], NOW, None, {})
+    assert "refused gone@lab.example; the others have the message" in said
+    assert len(box.messages) == 1
+
+
+def test_an_answer_without_end_or_that_leads_elsewhere_holds_up_nothing():
+    ended = threading.Event()
+
+    async def endless(_request, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not ended.is_set():
+            writer.write(b"1\r\nx\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    with scripted(endless) as hook:
+        sending = threading.Thread(
+            target=deliver,
+            args=(channel(kind="webhook", name="hook", url=hook.url), [news()], NOW, None, {}),
+            daemon=True,
+        )
+        sending.start()
+        sending.join(60)
+        taken = not sending.is_alive()
+        ended.set()
+    assert taken
+    with scripted(answering(response(status="302 Found"))) as hook:
+        to = channel(kind="webhook", name="hook", url=hook.url)
+        with pytest.raises(DeliveryError, match="leads to another address; put that one in its place"):
+            deliver(to, [news()], NOW, None, {})
 
 
 @pytest.mark.parametrize("tls_first", [False, True])

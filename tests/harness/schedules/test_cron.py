@@ -123,6 +123,8 @@ def test_days_of_the_week_are_those_of_crontab(field, days):
         ("0 0 1 * mon", "UTC", "restricts the day of the month and the day of the week"),
         ("0 0 30 2 *", "UTC", "names a day that never comes"),
         ("0 0 * * *", "Europe/Berln", "there is no time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?"),
+        ("0 0 * * *", "CEST", "there is no time zone 'CEST'; write it by its city, as Europe/Berlin, or UTC"),
+        ("0 0 * * *", "UTC+2", "there is no time zone 'UTC+2'; write it by its city"),
         ("0 0 * * *", "europe/berlin", "did you mean 'Europe/Berlin'?"),
         ("0 0 * * *", "../etc/passwd", "there is no time zone"),
     ],

@@ -209,6 +209,52 @@ async def test_a_run_whose_process_died_is_taken_over_only_once_it_is_silent(wor
     assert work.session.run.budget_nano_usd == 50_000_000
 
 
+async def killed_in_its_second_call(world):
+    """The slot of one o'clock, reserved with five cents; 0.4 cents are spent, and one call of a cent is in flight."""
+    given(world, cron="0 1 * * *", month_budget_usd=0.05)
+    write_config(world.config, {}, prompts=3)
+    await run_due(world, "2026-03-02T00:30")
+    world.clock.now = utc("2026-03-02T01:00")
+    world.seconds_per_call = 60.0
+    world.rng.choice = lambda _: "cheap"
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(world.service().run_due)
+        await world.clock.turn_until(utc("2026-03-02T01:00") + timedelta(seconds=1))
+        tasks.cancel_scope.cancel()  # kill -9
+    OWNER.set("there:2:2")
+
+
+def spent(world):
+    with world.database.read() as connection:
+        return schedules.month_spent_nano_usd(connection, "hourly", "2026-03")
+
+
+async def test_a_run_that_died_and_is_given_up_as_it_was_switched_off_costs_what_it_spent(world):
+    await killed_in_its_second_call(world)
+    assert spent(world) == 50_000_000
+    given(world, cron="0 1 * * *", month_budget_usd=0.05, enabled=False)
+    await run_due(world, "2026-03-02T03:10")
+    assert told(world) == [("01:00", "failed", None)]
+    assert spent(world) == 14_000_000
+
+
+async def test_a_run_that_cannot_be_resumed_costs_what_it_spent_and_is_not_given_up_within_a_minute(world, monkeypatch):
+    await killed_in_its_second_call(world)
+
+    def without_key(*_):
+        raise ConfigError("set T_KEY")
+
+    monkeypatch.setattr("harness.schedules.dispatcher.check_keys", without_key)
+    service = world.service()
+    world.clock.now = utc("2026-03-02T01:10")
+    await pass_time(world, until="2026-03-02T01:12", service=service)
+    assert told(world) == [("01:00", "interrupted", None)]
+    assert spent(world) == 14_000_000
+    await pass_time(world, until="2026-03-02T01:25", service=service)
+    assert told(world) == [("01:00", "failed", None)]
+    assert spent(world) == 14_000_000
+
+
 async def test_a_run_that_fails_for_ever_is_given_up(world):
     given(world, cron="0 1 * * *")
     write_config(world.config, {}, prompts=9)
