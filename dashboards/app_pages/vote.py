@@ -200,7 +200,8 @@ def turn(simulated: bool) -> None:
 
 
 with guarded():
-    st.title("Vote")
+    head = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    head.title("Vote", width="content")
     if not data.available():
         parts.choose_run()
     if Settings().require_login and not logins.logged_in():
@@ -213,7 +214,7 @@ with guarded():
         st.code("arena demo", language=None)
         st.stop()
     if simulated:
-        st.badge("SIMULATED", icon=":material/science:", color="orange", help=parts.SIMULATED_HELP)
+        head.badge("SIMULATED", icon=":material/science:", color="orange", help=parts.SIMULATED_HELP)
     st.session_state["simulated"] = simulated
     turn(simulated)
     logins.way_out()
