@@ -165,7 +165,8 @@ def failures(summaries: Sequence[EndpointSummary]) -> Chart:
     words = "; ".join(f"{fmt.label(s)}: {sum(s.failures.values())}" for s in summaries if s.failures)
     return Chart(
         "Failures by kind",
-        "Attempts without a usable image. Orange: the provider's. Violet: moderation. Grey: our own. Fewer is better.",
+        "Attempts without a usable image. Orange: the provider's. Violet: moderation. Grey: our own. Fewer is better."
+        f"{'' if kinds else ' There were none.'}",
         figure,
         f"Failures by endpoint and kind. {words or 'There were none.'}",
     )

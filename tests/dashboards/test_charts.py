@@ -115,6 +115,7 @@ def test_no_failures_is_an_empty_chart_that_says_so():
     chart = charts.failures(SUMMARIES[1:])
     assert not chart.figure.data
     assert "none" in chart.alt
+    assert chart.subtitle.endswith("There were none.")
 
 
 def test_cost_against_time_names_what_it_cannot_show():
