@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import plotly.graph_objects as go
 from arena.domain.failure import Blame, FailureKind
 from arena.metrics.figures import METRICS, successes
 from dashboards import format as fmt
+from dashboards.labels import Spot, place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from arena.reports.summary import EndpointSummary
 
 METRIC = {metric.name: metric for metric in METRICS}
-ROW_PX, FRAME_PX, MIN_PX = 40, 70, 190
+ROW_PX, FRAME_PX, MIN_PX, LEGEND_ROW_PX = 40, 70, 190, 20
 DOTS, DOTS_IN_ALL, DOTS_AT_LEAST = 400, 2000, 60
 """A browser draws each dot as an element of its own: so many an endpoint, and of many endpoints fewer each."""
 BAR_COLOUR = "#8A8F98"
@@ -153,15 +155,18 @@ def failures(summaries: Sequence[EndpointSummary]) -> Chart:
     _rows_layout(figure, summaries)
     most = max((sum(s.failures.values()) for s in summaries), default=0)
     figure.update_xaxes(range=[0, max(most * 1.05, 1)], dtick=1 if most <= 10 else None, title_text="attempts")
+    height = max(MIN_PX, ROW_PX * len(summaries) + FRAME_PX) + LEGEND_ROW_PX * len(kinds)
     figure.update_layout(
         barmode="stack",
+        height=height,  # on a phone each kind of the legend has a row of its own
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         showlegend=bool(kinds),
     )
     words = "; ".join(f"{fmt.label(s)}: {sum(s.failures.values())}" for s in summaries if s.failures)
     return Chart(
         "Failures by kind",
-        "Attempts without a usable image. Orange: the provider's. Violet: moderation. Grey: our own. Fewer is better.",
+        "Attempts without a usable image. Orange: the provider's. Violet: moderation. Grey: our own. Fewer is better."
+        f"{'' if kinds else ' There were none.'}",
         figure,
         f"Failures by endpoint and kind. {words or 'There were none.'}",
     )
@@ -169,35 +174,40 @@ def failures(summaries: Sequence[EndpointSummary]) -> Chart:
 
 def cost_against_time(summaries: Sequence[EndpointSummary], colours: Mapping[str, str]) -> Chart:
     """Cost per 1,000 images on a logarithmic axis against the median time to image."""
-    figure, costs, without = go.Figure(), [], []
-    for summary in sorted(summaries, key=lambda s: s.figures["cost_per_1000_usd"].value or 0.0):
-        cost, p50 = summary.figures["cost_per_1000_usd"], summary.figures["time_to_image_p50_ms"]
-        if cost.value is None or p50.value is None:
-            without.append(fmt.label(summary))
-            continue
-        costs.append(cost.value)
-        colour = fmt.colour(colours, summary.endpoint)
+    known = sorted((found for s in summaries if (found := _Place.of(s)) is not None), key=lambda one: one.usd)
+    without = [fmt.label(s) for s in summaries if _Place.of(s) is None]
+    figure, log = go.Figure(), bool(known) and known[0].usd > 0
+    across = [math.log10(one.usd) if log else one.usd for one in known] or [0.0]
+    room = max(0.12 * (across[-1] - across[0]), 0.15)
+    left, right, top_s = across[0] - room, across[-1] + room, 1.1 * max((one.top_s for one in known), default=1.0)
+    spots = [Spot((x - left) / (right - left), one.seconds / top_s, 6, one.text)
+             for x, one in zip(across, known, strict=False)]  # fmt: skip
+    positions = place(spots)
+    for one, position in zip(known, positions, strict=True):
+        colour = fmt.colour(colours, one.summary.endpoint)
+        p50 = one.summary.figures["time_to_image_p50_ms"]
         figure.add_scatter(
-            name=fmt.label(summary),
-            mode="markers+text",
-            x=[cost.value],
-            y=[p50.value / 1000],
+            name=fmt.label(one.summary),
+            mode="markers" if position is None else "markers+text",
+            x=[one.usd],
+            y=[one.seconds],
             error_y=_error_bars([p50], 0.001, colour),
             marker={"size": 12, "color": colour},
-            text=[summary.endpoint + (SIMULATED if summary.simulated else "")],
-            textposition="bottom right" if len(costs) % 2 else "top right",  # so that neighbours do not collide
+            text=[one.summary.endpoint + (SIMULATED if one.summary.simulated else "")],
+            textposition=position or "middle right",
             cliponaxis=False,
-            hovertext=[f"{_hover('time_to_image_p50_ms', summary)}<br>{_line('cost_per_1000_usd', summary)}"],
+            hovertext=[f"{_hover('time_to_image_p50_ms', one.summary)}<br>{_line('cost_per_1000_usd', one.summary)}"],
             hovertemplate="%{hovertext}<extra></extra>",
             showlegend=False,
         )
-    figure.update_layout(height=420, margin={"l": 10, "r": 110, "t": 20, "b": 10})
-    figure.update_yaxes(rangemode="tozero", ticksuffix=" s", title_text="time to image p50", automargin=True)
-    figure.update_xaxes(title_text="US dollars per 1,000 images", automargin=True)
-    log = bool(costs) and min(costs) > 0
+    figure.update_layout(height=420, margin={"l": 10, "r": 30, "t": 20, "b": 10})
+    figure.update_yaxes(range=[0, top_s], ticksuffix=" s", title_text="time to image p50", automargin=True)
+    figure.update_xaxes(title_text="US dollars per 1,000 images", range=[left, right], automargin=True)
     if log:
         figure.update_xaxes(type="log", tickmode="array", tickvals=TICKS, ticktext=[f"${tick:,g}" for tick in TICKS])
     note = f" Not shown, for want of a cost or a time: {', '.join(without)}." if without else ""
+    unnamed = positions.count(None)
+    note += f" {unnamed} names did not fit; hovering tells them." if unnamed else ""
     scale = "Cost is on a logarithmic scale. " if log else ""
     return Chart(
         "Cost against time",
@@ -205,6 +215,29 @@ def cost_against_time(summaries: Sequence[EndpointSummary], colours: Mapping[str
         figure,
         "Cost per 1,000 images against median time to image. " + _in_words(summaries, "cost_per_1000_usd"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an endpoint stands by cost per 1,000 images and by median time to image."""
+
+    summary: EndpointSummary
+    usd: float
+    seconds: float
+    top_s: float
+
+    @classmethod
+    def of(cls, summary: EndpointSummary) -> _Place | None:
+        """None where either is unknown."""
+        cost, p50 = summary.figures["cost_per_1000_usd"], summary.figures["time_to_image_p50_ms"]
+        if cost.value is None or p50.value is None:
+            return None
+        return cls(summary, cost.value, p50.value / 1000, (p50.high or p50.value) / 1000)
+
+    @property
+    def text(self) -> str:
+        """Its name as it is measured for a place."""
+        return self.summary.endpoint + ("<br>simulated" if self.summary.simulated else "")
 
 
 def _add_marks(

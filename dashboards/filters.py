@@ -46,9 +46,13 @@ def mode() -> Mode | None:
     return None if found in {ALL, None} else Mode(found)
 
 
-def one_mode() -> Mode:
-    """One mode: time and price are never taken over both."""
-    found = st.selectbox("Mode", list(MODES), format_func=MODES.__getitem__, key="mode", bind="query-params", width=160)
+def one_mode(*, simulated: bool) -> Mode:
+    """One mode: time and price are never taken over both. At first the one that has votes, if one has none."""
+    voted = (mode for mode in MODES if boards.board(Board(simulated=simulated, mode=Mode(mode))).votes)
+    usual = list(MODES).index(next(voted, Mode.TEXT_TO_IMAGE.value))
+    found = st.selectbox(
+        "Mode", list(MODES), index=usual, format_func=MODES.__getitem__, key="mode", bind="query-params", width=160
+    )
     return Mode(found or Mode.TEXT_TO_IMAGE)
 
 

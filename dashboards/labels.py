@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 WIDTH_PX, HEIGHT_PX = 640.0, 380.0
 """The plot that is reckoned with: narrower than most screens, so that what fits here fits there."""
+FAR_RIGHT = 0.55
 CHARACTER_PX, LINE_PX, GAP_PX = 6.4, 15.0, 4.0
 POSITIONS = {
     "bottom right": (1, -1), "top left": (-1, 1), "top right": (1, 1), "bottom left": (-1, -1),
@@ -51,11 +52,16 @@ def place(spots: Sequence[Spot]) -> list[str | None]:
     found: list[str | None] = []
     for i, spot in enumerate(spots):
         others = taken[:i] + taken[i + 1 :]
-        position = next((name for name in POSITIONS if _free(_label(spot, name), others)), None)
+        position = next((name for name in _inward(spot) if _free(_label(spot, name), others)), None)
         found.append(position)
         if position is not None:
             taken.append(_label(spot, position))
     return found
+
+
+def _inward(spot: Spot) -> list[str]:
+    """Every position, from a point far to the right first those that do not go further: a phone has half the width."""
+    return sorted(POSITIONS, key=lambda name: POSITIONS[name][0] > 0) if spot.x > FAR_RIGHT else list(POSITIONS)
 
 
 def _free(box: _Box, taken: Sequence[_Box]) -> bool:

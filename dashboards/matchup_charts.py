@@ -54,8 +54,9 @@ def matrix(pairs: Sequence[Matchup], order: Sequence[str], *, about: str, simula
     return Chart(
         "Head to head",
         f"{'Simulated contenders. ' if simulated else ''}The share of votes that the row won against the column, of "
-        "those that chose one; columns are numbered as rows, best rated first. Blue is better for the row. Hovering "
-        f"tells the interval, n, and what the model expects. {about}.",
+        "those that chose one; below it n, how many these were. Bold: its interval leaves out an even share. Columns "
+        "are numbered as rows, best rated first. Blue is better for the row. Hovering tells the interval and what the "
+        f"model expects. {about}.",
         figure,
         _in_words(pairs, names),
     )

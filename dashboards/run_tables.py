@@ -92,10 +92,11 @@ def progress(endpoints: Sequence[EndpointProgress]) -> pd.DataFrame:
 
 
 def phases(summaries: Sequence[EndpointSummary]) -> pd.DataFrame:
-    """Medians of the phases of successes, as text with interval and n."""
+    """Medians of the phases of successes, as text with interval and n; no column for a phase that nobody has."""
+    told = [m for m in PHASES if any((s.figures.get(m.name) or s.phases[m.name]).n for s in summaries)]
     rows = [
         {"Endpoint": fmt.label(s)}
-        | {fmt.capitalized(m.title): fmt.figure_text(m, s.figures.get(m.name) or s.phases[m.name]) for m in PHASES}
+        | {fmt.capitalized(m.title): fmt.figure_text(m, s.figures.get(m.name) or s.phases[m.name]) for m in told}
         for s in summaries
     ]
     return pd.DataFrame(rows)

@@ -74,6 +74,7 @@ def _reading(axes: _Axes, *, cost: bool, simulated: bool, left_out: int) -> str:
         f"Bars: 95 % intervals. Larger bubble: {'slower' if cost else 'dearer'}.",
         f"%: probability of being on the frontier, where nobody is both better and {'cheaper' if cost else 'faster'}.",
         "Hollow: below 5 %. The line joins those likelier than not.",
+        "Shaded: better than the median of those shown in both.",
         "Logarithmic scale." if axes.log else "",
         f"{left_out} names did not fit; hovering tells them." if left_out else "",
     ]

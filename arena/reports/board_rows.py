@@ -155,5 +155,5 @@ def warnings_of(votes: Votes, precise: Precision, linked: Connectivity, design: 
         found.append("one group has won every vote against the rest: the gap between them rests on the prior alone")
     if np.isfinite(design) and design > 1.1:
         worth = round(len(votes) / design)
-        found.append(f"votes share prompts and voters: your {len(votes):,} votes carry the information of {worth:,}")
+        found.append(f"votes share prompts and voters: these {len(votes):,} votes carry the information of {worth:,}")
     return tuple(found)

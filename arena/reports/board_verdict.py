@@ -40,20 +40,31 @@ def board_verdict(board: Leaderboard, usd_per_1000: Mapping[str, Figure]) -> str
     least_ahead = {row.entrant: _elo(best) - _elo(row) - gaps[place[row.entrant]] for row in ranked[1:]}
     if all(ahead > 0 for ahead in least_ahead.values()):
         others = "the other one that is ranked" if len(ranked) == 2 else f"all {len(ranked) - 1} others that are ranked"
-        said: str | None = f"the highest rated, {best.entrant}, is told apart from {others}"
+        said: str | None = f"{_title(board, best)}, {best.entrant}, is told apart from {others}"
     else:
         first = [row for row in ranked if row.tier == 1 and not row.retired]
         prices = {row.entrant: usd_per_1000[row.entrant].value for row in first if row.entrant in usd_per_1000}
         known = {name: price for name, price in prices.items() if price is not None}
-        said = _priced(best, known, {row.entrant: _elo(best) - _elo(row) + gaps[place[row.entrant]] for row in first})
+        said = _priced(
+            _title(board, best),
+            best,
+            known,
+            {row.entrant: _elo(best) - _elo(row) + gaps[place[row.entrant]] for row in first},
+        )
     return f"simulated: {said}" if said and board.board.simulated else said
+
+
+def _title(board: Leaderboard, best: Row) -> str:
+    """What the best of the ranked is called: a provisional one may stand above it on the board."""
+    above = any(row.provisional and _elo(row) > _elo(best) for row in board.rows)
+    return "the highest rated that is not provisional" if above else "the highest rated"
 
 
 def _elo(row: Row) -> float:
     return row.elo or 0.0
 
 
-def _priced(best: Row, prices: Mapping[str, float], most_behind_elo: Mapping[str, float]) -> str | None:
+def _priced(title: str, best: Row, prices: Mapping[str, float], most_behind_elo: Mapping[str, float]) -> str | None:
     """The cheapest of the first tier beside its highest rated; `prices` are those known."""
     top = prices.get(best.entrant)
     if top is None or len(prices) < 2:
@@ -61,13 +72,13 @@ def _priced(best: Row, prices: Mapping[str, float], most_behind_elo: Mapping[str
     cheapest, least = min(prices.items(), key=lambda item: (item[1], item[0] != best.entrant))
     written = [format_usd(price) for price in (least, top)]
     if cheapest == best.entrant:
-        said = f"the highest rated, {cheapest}, costs no more than anybody of known price in tier 1"
+        said = f"{title}, {cheapest}, costs no more than anybody of known price in tier 1"
         return f"{said}: {written[0]} per 1,000"
     if least > 0 and top / least < WORTH_SAYING:
         return None
     ratio = "free" if least == 0 else f"{_times(top / least)} cheaper"
     return (
-        f"{ratio}, and not told apart from the highest rated, {best.entrant}: {cheapest} at {written[0]} instead of "
+        f"{ratio}, and not told apart from {title}, {best.entrant}: {cheapest} at {written[0]} instead of "
         f"{written[1]} per 1,000; the votes leave open that it is up to {most_behind_elo[cheapest]:.0f} Elo worse"
     )
 

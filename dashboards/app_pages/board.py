@@ -3,6 +3,7 @@
 import streamlit as st
 
 from arena.reports.leaderboard import Leaderboard
+from arena.units import format_percent
 from dashboards import boards, data, filters, parts, windows
 from dashboards import format as fmt
 from dashboards.downloads import download
@@ -44,7 +45,11 @@ def body(board: Leaderboard, days: int) -> None:
     download(boards.frame(shown, found), "leaderboard", "leaderboard")
     if board.side_elo is not None and board.side_half_width_elo is not None:
         side = f"{board.side_elo:+.0f} ± {board.side_half_width_elo:.0f} Elo"
-        st.caption(fmt.markdown(f"Standing on the left is worth {side}; {board.tie_rate or 0:.0%} of votes are ties."))
+        st.caption(
+            fmt.markdown(
+                f"Standing on the left is worth {side}; {format_percent(board.tie_rate or 0.0, 0)} of votes are ties."
+            )
+        )
 
 
 with guarded():

@@ -35,6 +35,7 @@ def top(name: str, pairs: Sequence[Matchup]) -> None:
         {
             "Pair": fmt.markdown(f"{m.a} against {m.b}"),
             "Share of the first": fmt.markdown(fmt.unbroken(matchup_charts.share_text(m))),
+            "Votes": f"{m.votes:,}",
             "Model expects": f"{m.expected_share * 100:.0f} %",
             "At any time": fmt.markdown(m.verdict),
         }

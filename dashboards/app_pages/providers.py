@@ -52,7 +52,8 @@ def performance(window: Window, wanted: Slice) -> None:
     colours = fmt.colours(data.endpoints())
     left, right = st.columns(2, gap="large")
     with left:
-        parts.show(charts.time_to_image(summaries, colours), "lately-time")
+        log = charts.logarithmic(wanted.of(windows.outcomes(window)))
+        parts.show(charts.time_to_image(summaries, colours, log=log), "lately-time")
         parts.show(charts.failures(summaries), "lately-failures")
     with right:
         parts.show(charts.success_rate(summaries, colours), "lately-success")

@@ -4,7 +4,6 @@ import streamlit as st
 
 from arena.domain.purpose import RunPurpose
 from arena.domain.run import Run
-from arena.metrics.phases import PHASES
 from arena.reports import fitness
 from arena.reports.capacity_words import in_words
 from arena.units import format_duration_s, format_usd
@@ -79,7 +78,12 @@ def where_time_goes(run: Run) -> None:
         "the provider's own clock and are never subtracted from ours."
     )
     shown = run_tables.phases(summaries)
-    st.table(shown.map(fmt.markdown), border="horizontal", hide_index=True, alt=f"{len(PHASES)} phases by endpoint")
+    st.table(
+        shown.map(fmt.markdown),
+        border="horizontal",
+        hide_index=True,
+        alt=f"{len(shown.columns) - 1} phases by endpoint",
+    )
     downloads.download(shown, f"{run.id}-phases", "phases")
 
 

@@ -50,7 +50,7 @@ with guarded():
         parts.choose_run()
     simulated = filters.simulated()
     with st.container(horizontal=True):
-        mode, category = filters.one_mode(), filters.category()
+        mode, category = filters.one_mode(simulated=simulated), filters.category()
         days, warm = filters.window_days(), filters.warm()
         usual = windows.measured(mode, days=days, size=None, warm=warm, simulated=simulated)
         size = size_filter(usual)
@@ -64,10 +64,13 @@ with guarded():
     about = f"{fmt.capitalized(board.board.name)}: {fmt.count(board.votes, 'vote')}; {measured.conditions.sentence}"
     if not board.votes or not measured.summaries:
         st.markdown("No votes count here yet." if not board.votes else "Nothing was measured in this window yet.")
-        st.caption("Ratings come from votes, times and prices from runs:")
-        st.code("arena app" if not board.votes else "arena run PLAN", language=None)
-        if not board.votes:
+        if board.votes:
+            st.caption("Ratings come from votes, times and prices from runs:")
+            st.code("arena run PLAN", language=None)
+        else:
+            st.caption("Choose another mode, vote on pairs of images here, or read votes from a file:")
             st.page_link("app_pages/vote.py", label="Vote", icon=":material/how_to_vote:")
+            st.code("arena votes import votes.csv", language=None)
     else:
         joined, *fronts = windows.joined(wanted, days=days, size=size, warm=warm)
         for front in fronts:

@@ -199,18 +199,9 @@ def turn(simulated: bool) -> None:
     buttons(showing.token)
 
 
-def heading() -> None:
-    """The title; for who has logged in, with the way out, far from the buttons."""
-    if not logins.logged_in():
-        st.title("Vote")
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.title("Vote")
-        logins.way_out()
-
-
 with guarded():
-    heading()
+    head = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    head.title("Vote", width="content")
     if not data.available():
         parts.choose_run()
     if Settings().require_login and not logins.logged_in():
@@ -223,6 +214,10 @@ with guarded():
         st.code("arena demo", language=None)
         st.stop()
     if simulated:
-        st.badge("SIMULATED", icon=":material/science:", color="orange", help=parts.SIMULATED_HELP)
+        head.badge("SIMULATED", icon=":material/science:", color="orange", help=parts.SIMULATED_HELP)
+    if logins.logged_in():
+        with head:
+            st.space("stretch")
+            logins.way_out()
     st.session_state["simulated"] = simulated
     turn(simulated)

@@ -1,5 +1,7 @@
 """The verdict sentence: what it may say, and when it says nothing."""
 
+from dataclasses import replace
+
 from arena.metrics.base import Figure
 from arena.reports.board_verdict import board_verdict
 from arena.reports.leaderboard import Board
@@ -23,6 +25,14 @@ def test_a_cheap_one_of_the_first_tier_is_named_with_the_ratio_and_what_is_open(
     assert "$4.70 instead of $30.00 per 1,000" in said
     open_ = int(said.partition("up to ")[2].split()[0])
     assert open_ > made.rows[0].elo - made.rows[1].elo
+
+
+def test_who_stands_below_a_provisional_one_is_not_called_the_highest_rated_of_all():
+    _, made = verdict({"a/one": 300, "b/two": 0, "c/low": -200})
+    first, *others = made.rows
+    newcomer = replace(first, entrant="d/new", elo=first.elo + 100, provisional=True, tier=None)
+    said = board_verdict(replace(made, rows=(newcomer, first, *others)), {})
+    assert said.startswith("the highest rated that is not provisional, a/one, is told apart from all 2 others")
 
 
 def test_one_that_is_told_apart_from_all_others_needs_no_price():

@@ -121,7 +121,7 @@ def test_a_grown_board_has_tiers_ranks_and_a_design_effect():
     assert all(row.low < row.elo < row.high for row in found.rows)
     assert all(row.rank_best <= place <= row.rank_worst for place, row in enumerate(found.rows, 1))
     assert found.effective_votes < found.votes
-    assert any(f"your 20,000 votes carry the information of {found.effective_votes:,}" in w for w in found.warnings)
+    assert any(f"these 20,000 votes carry the information of {found.effective_votes:,}" in w for w in found.warnings)
     assert np.mean([row.elo for row in found.rows]) == pytest.approx(ANCHOR_ELO)
 
 

@@ -106,6 +106,11 @@ def test_labels_keep_off_each_other_and_inside():
     assert len({p for p in crowded if p is not None}) == 12 - crowded.count(None)
 
 
+def test_a_label_far_to_the_right_goes_inward_where_it_can():
+    assert place([Spot(0.6, 0.5, 6, "a/one")]) == ["top left"]  # on a phone there is no room to its right
+    assert place([Spot(0.4, 0.5, 6, "a/one")]) == ["bottom right"]
+
+
 def test_the_matrix_is_the_share_of_the_row_and_its_mirror():
     board = board_of_skills(SKILLS)
     pairs = matchups(board)

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from arena.domain.request import Mode
 from arena.reports.leaderboard import Board
 from arena.settings import Settings
+from arena.store.battles import BATTLE, VOTE
 from arena.store.contenders import enroll, newcomers
 from arena.store.engine import open_database
 from dashboards import boards
@@ -160,6 +162,18 @@ def test_a_window_without_a_run_says_so(open_page, few):
     app = open_page("tradeoffs", mode="Edit")
     assert not app.error
     assert "No votes count here yet" in words(app)
+
+
+def test_where_only_edits_were_voted_on_the_page_opens_with_edits(open_page, few):
+    database = open_database(Settings(data_dir=few))
+    with database.write() as connection:
+        for table in (VOTE, BATTLE):
+            connection.execute(table.update().values(mode=Mode.EDIT))
+    database.close()
+    app = open_page("tradeoffs")
+    (mode,) = [s for s in app.selectbox if s.label == "Mode"]
+    assert mode.value == Mode.EDIT
+    assert "No votes count here yet" not in words(app)
 
 
 def test_matchups_show_the_matrix_and_pairs_worth_a_look(open_page, few):

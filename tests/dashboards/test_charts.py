@@ -107,12 +107,15 @@ def test_failures_are_stacked_by_kind():
         "moderated input": (1, 0, 0),
     }
     assert figure.layout.barmode == "stack"
+    plain = charts.success_rate(SUMMARIES, COLOURS).figure
+    assert figure.layout.height > plain.layout.height, "the legend takes nothing from the rows"
 
 
 def test_no_failures_is_an_empty_chart_that_says_so():
     chart = charts.failures(SUMMARIES[1:])
     assert not chart.figure.data
     assert "none" in chart.alt
+    assert chart.subtitle.endswith("There were none.")
 
 
 def test_cost_against_time_names_what_it_cannot_show():
@@ -121,6 +124,17 @@ def test_cost_against_time_names_what_it_cannot_show():
     assert (point.x, point.y, point.text) == ((4,), (1.0,), ("a/fast",))
     assert chart.figure.layout.xaxis.type == "log"
     assert "b/slow (simulated), c/none" in chart.subtitle
+
+
+def test_neighbours_by_cost_and_time_do_not_write_over_each_other():
+    near = [summary(f"a/endpoint-{i}", p50=Figure(1000 + i, 24), cost=Figure(4 + i / 1000, 24)) for i in range(3)]
+    far = summary("b/far", p50=Figure(1000, 24), cost=Figure(40, 24))
+    figure = charts.cost_against_time([*near, far], COLOURS).figure
+    beside = [trace.textposition for trace in figure.data if trace.name != "b/far"]
+    assert len(set(beside)) == 3
+    crowd = charts.cost_against_time([*near * 5, far], COLOURS)
+    assert any(trace.mode == "markers" for trace in crowd.figure.data)
+    assert "names did not fit; hovering tells them" in crowd.subtitle
 
 
 def test_a_free_endpoint_is_shown_on_a_linear_axis():
