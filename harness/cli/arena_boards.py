@@ -92,17 +92,17 @@ def matchups(
     if as_json:
         print_json(flat_rows(pairs))
         return
-    _print_pairs(pairs, wanted.name)
+    _print_pairs(pairs, wanted.name, simulated=simulated)
 
 
-def _print_pairs(pairs: tuple[Matchup, ...], board: str) -> None:
+def _print_pairs(pairs: tuple[Matchup, ...], board: str, *, simulated: bool) -> None:
     from rich.table import Table
 
     from arena.reports.matchups import highlights
 
     screen = out()
     if not pairs:
-        screen.print(f"{board}: no two entrants have met yet; people vote in `arena app`")
+        screen.print(_nothing_yet(board, simulated=simulated), soft_wrap=True)
         return
     table = Table(title=board, title_justify="left", pad_edge=False, header_style="bold")
     for name in (
@@ -161,6 +161,9 @@ def competitions(
     if as_json:
         print_json(rows)
         return
+    if not rows:
+        out().print(_nothing_yet("competitions", simulated=simulated), soft_wrap=True)
+        return
     from rich.table import Table
 
     table = Table(pad_edge=False, header_style="bold")
@@ -203,9 +206,19 @@ def _wanted(
     )
 
 
+def _nothing_yet(board: str, *, simulated: bool) -> str:
+    theirs = "" if simulated else "; simulated endpoints have a board of their own: --simulated"
+    return f"{board}: no votes yet; people vote in `arena app`, and `arena votes import` reads them from a file{theirs}"
+
+
 def _print_board(board: Leaderboard, measures: Beside | None = None) -> None:
     from rich.table import Table
 
+    if not board.rows and not board.votes:
+        out().print(_nothing_yet(board.board.name, simulated=board.board.simulated), soft_wrap=True)
+        if board.left_out.sentence:
+            out().print(f"note: {board.left_out.sentence}")
+        return
     simulated = " · SIMULATED" if board.board.simulated else ""
     title = f"{board.board.name} · {board.votes:,} votes, {board.prompts} prompts, {board.voters} voters{simulated}"
     table = Table(title=title, title_justify="left", pad_edge=False, header_style="bold")

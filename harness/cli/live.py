@@ -48,7 +48,7 @@ async def _lines(progress: Progress) -> None:
         failed = sum(e.failures.total() for e in progress.endpoints.values())
         say(
             f"{progress.ended}/{progress.planned} done, {failed} failed, {in_flight} in flight, "
-            f"spent {format_usd(progress.spent_usd)}"
+            f"spent at most {format_usd(progress.spent_usd)}"
         )
 
 

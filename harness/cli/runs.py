@@ -127,7 +127,7 @@ def print_run(database: Database, run_id: str, *, as_json: bool, everything: boo
         }
         print_json({"run": of_run, "endpoints": summary.as_json(summaries)})
         return
-    from rich.markup import escape
+    from rich.text import Text
 
     from harness.cli.tables import print_phases, print_summary, print_verdicts
 
@@ -137,7 +137,7 @@ def print_run(database: Database, run_id: str, *, as_json: bool, everything: boo
         return
     unfit = fitness.headline(run, summaries)
     if unfit is not None:
-        screen.print(f"[bold red]{escape(unfit)}[/]")
+        screen.print(Text(unfit, style="bold red"))
     print_summary(screen, summaries, _title(run), everything=everything)
     print_phases(screen, summaries)
     print_verdicts(screen, summary.verdicts(summaries))

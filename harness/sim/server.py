@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import socket
 import struct
@@ -201,7 +202,10 @@ def serve(host: str, port: int, contenders: Sequence[SimContender], *, on_ready:
     try:
         listener = socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
-        raise ConfigError(f"{host}:{port}: cannot be listened on: {error.strerror or error}") from error
+        why = os.strerror(error.errno) if error.errno else str(error)  # asyncio's own words repeat the address
+        raise ConfigError(
+            f"{host}:{port}: cannot be listened on ({why}); end what listens there, or choose another --host or --port"
+        ) from error
     shown = f"[{host}]" if family == socket.AF_INET6 else host
     url = f"http://{shown}:{listener.getsockname()[1]}"
     with listener:

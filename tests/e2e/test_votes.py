@@ -179,3 +179,12 @@ def test_a_retired_contender_is_drawn_no_longer_and_keeps_its_votes(voted):
     weighed = board(voted, "--weigh-voters")
     assert weighed["board"].endswith("voters weighed")
     assert voted.json("votes", "judges", "--simulated") == []
+
+
+def test_boards_without_votes_say_where_votes_come_from(arena):
+    arena("run", arena.plan("quick", prompts={"sets": ["core"], "limit": 1}), "--yes")
+    for command in ("leaderboard", "matchups", "competitions"):
+        said = arena(command).out
+        assert "no votes yet; people vote in `arena app`" in said
+        assert said.endswith("simulated endpoints have a board of their own: --simulated\n")
+        assert "--simulated" not in arena(command, "--simulated").out
