@@ -212,15 +212,15 @@ def _rich(grid: Grid) -> Table:
 
 def _write(files: Files, search: Bench, found: Report) -> None:
     from harness.local.bench.report import best_batch
+    from harness.local.bench.table import is_shown_to_be_faster
 
     winner = search.winner
     if winner is None or winner.speed is None:
         say("nothing is written: no setting stays within the bound")
         return
     speed = winner.speed.model_copy(update={"max_batch": best_batch(found)})
-    files.write(
-        search.settings.model_copy(update={"speed": speed, "warm_sizes": (found.size,)}), simulated=found.simulated
-    )
+    settings = search.settings.model_copy(update={"speed": speed, "warm_sizes": (found.size,)})
+    files.write(settings, simulated=found.simulated, is_faster=is_shown_to_be_faster(found))
     say(f"written to {files.endpoints} and {files.settings}: arena local serve --settings {files.settings}")
     config = console.settings().config_dir
     if config is None or files.endpoints.resolve() not in _read_from(config):

@@ -70,29 +70,33 @@ class Files:
             raise ConfigError(f"--write: {self.endpoints.parent} is no directory; make it first")
         if self.endpoints.suffix != ".toml":
             raise ConfigError(f"--write: {self.endpoints} has to end in .toml, or no endpoint is read from it")
-        entry = tomllib.loads(self._endpoint(settings, simulated=False))["endpoint"][0]
+        entry = tomllib.loads(self._endpoint(settings, simulated=False, is_faster=True))["endpoint"][0]
         parse(Endpoint, {**entry, "base_url": _ANY_URL}, f"--name {self.name}")
         if self.settings.exists():
             raise ConfigError(f"--write: {self.settings} is there already; give another --name, or remove it")
         if self.endpoints.exists() and any(e.get("id") == self.id for e in read_tables(self.endpoints)["endpoint"]):
             raise ConfigError(f"--write: {self.endpoints} has {self.id} already; give another --name, or remove it")
 
-    def write(self, settings: LocalSettings, *, simulated: bool) -> None:
-        """Write the settings under this name, and add the endpoint to what the other file holds."""
+    def write(self, settings: LocalSettings, *, simulated: bool, is_faster: bool) -> None:
+        """Write the settings under this name, and add the endpoint to what the other file holds.
+
+        Where the settings were not shown to be faster than diffusers' defaults, the endpoint's note says so.
+        """
         served = settings.model_copy(update={"served_name": self.name})
-        endpoint = self._endpoint(settings, simulated=simulated)
+        endpoint = self._endpoint(settings, simulated=simulated, is_faster=is_faster)
         with whole_file(self.settings) as file:
             file.write(as_toml(served).encode())
         before = self.endpoints.read_text(encoding="utf-8") + "\n" if self.endpoints.exists() else ""
         with whole_file(self.endpoints) as file:
             file.write((before + endpoint).encode())
 
-    def _endpoint(self, settings: LocalSettings, *, simulated: bool) -> str:
+    def _endpoint(self, settings: LocalSettings, *, simulated: bool, is_faster: bool) -> str:
+        doubt = "" if is_faster else "; not shown to be faster than diffusers' defaults when it was chosen"
         return _ENDPOINT.format(
             id=json.dumps(self.id),
             model=json.dumps(self.name),
             simulated=str(simulated).lower(),
-            note=json.dumps(f"`arena local serve --settings {self.settings.name}`"),
+            note=json.dumps(f"`arena local serve --settings {self.settings.name}`{doubt}"),
             max_in_flight=max(4, settings.speed.max_batch),
             max_side_px=settings.max_side_px,
         )

@@ -81,6 +81,14 @@ def _caveats(report: Report) -> list[str]:
     return said
 
 
+def is_shown_to_be_faster(report: Report) -> bool:
+    """Whether the best setting surely beats the defaults: in every turn, or by its interval where there were none."""
+    if any(turn.times_faster is not None for turn in report.turns):
+        return all(turn.is_faster for turn in report.turns)
+    row = next((r for r in report.rows if r.name == report.best), None)
+    return row is not None and row.times_faster_low is not None and row.times_faster_low > 1
+
+
 def verdict(report: Report) -> str:
     """One sentence: which setting, and by how much."""
     row = next((r for r in report.rows if r.name == report.best), None)
@@ -91,13 +99,10 @@ def verdict(report: Report) -> str:
         return f"Fastest within the bound: {row.name}."
     what = f"Fastest within the bound: {row.name}, {format_ms(row.latency_ms.value)}"
     times = [turn.times_faster for turn in report.turns if turn.times_faster is not None]
+    doubt = "" if is_shown_to_be_faster(report) else ", with intervals that overlap: not shown to be faster"
     if not times:
-        is_clear = row.times_faster_low is not None and row.times_faster_low > 1
-        doubt = "" if is_clear else ", with intervals that overlap: not shown to be faster"
         return f"{what}, {row.times_faster:.2f} × as fast as the defaults, in one process each{doubt}."
     told = " and ".join(f"{value:.2f}" for value in times)
-    is_shown = all(turn.is_faster for turn in report.turns)
-    doubt = "" if is_shown else ", with intervals that overlap: not shown to be faster"
     return f"{what}; measured in turns, {told} × as fast as the defaults{doubt}."
 
 

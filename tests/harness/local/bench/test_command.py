@@ -126,8 +126,10 @@ def test_an_endpoint_is_added_to_those_that_a_file_holds_and_never_twice(tmp_pat
     path = tmp_path / "endpoints.toml"
     for name in ("one", "two"):
         Files(path, name).check(LocalSettings())
-        Files(path, name).write(LocalSettings(speed={"max_batch": 8}), simulated=False)
+        Files(path, name).write(LocalSettings(speed={"max_batch": 8}), simulated=False, is_faster=name == "one")
     endpoints = Catalog(tmp_path).endpoints()
+    doubted = {name: "not shown to be faster" in endpoints[f"local/{name}"].note for name in ("one", "two")}
+    assert doubted == {"one": False, "two": True}
     assert endpoints["local/one"].limits.max_in_flight == 8
     assert not endpoints["local/two"].simulated
     shipped = endpoints["local/flux.2-klein-4b"]
