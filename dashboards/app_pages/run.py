@@ -21,16 +21,14 @@ def live(run_id: str, running: bool) -> None:
         st.rerun()
     now = run_data.progress(run_id)
     budget = "no budget was set" if now.budget_usd is None else f"of a budget of {format_usd(now.budget_usd)}"
-    figures = {
-        "Ended": f"{now.ended:,} of {now.planned:,}",
-        "Cost known so far": f"{format_usd(now.cost_usd)}",
-        "Rate, last 60 s": f"{sum(e.rate_per_s or 0 for e in now.endpoints):.2f}/s" if running else fmt.DASH,
-        "Time left": "cannot be told" if now.eta_s is None else f"about {format_duration_s(now.eta_s)}",
-    }
+    figures = {"Ended": f"{now.ended:,} of {now.planned:,}"}
+    figures["Cost known so far" if running else "Known cost"] = format_usd(now.cost_usd)
+    if running:
+        figures["Rate, last 60 s"] = f"{sum(e.rate_per_s or 0 for e in now.endpoints):.2f}/s"
+        figures["Time left"] = "cannot be told" if now.eta_s is None else f"about {format_duration_s(now.eta_s)}"
     with st.container(horizontal=True, gap="large"):
         for name, text in figures.items():
-            if running or name in {"Ended", "Cost known so far"}:
-                st.metric(name, text, width="content")
+            st.metric(name, text, width="content")
     made_up = " Simulated endpoints charge nobody." if any(e.simulated for e in now.endpoints) else ""
     st.caption(fmt.markdown(f"Cost: {budget}.{made_up} As of {now.as_of:%H:%M:%S} UTC; warm-up is counted here."))
     parts.show(run_charts.progress(now.endpoints), "progress")
