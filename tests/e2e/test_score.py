@@ -7,6 +7,8 @@ from harness.sim.process import background
 from tests.e2e.conftest import QUICK, endpoint, price
 from tests.scoring_models import save_clip
 
+pytestmark = pytest.mark.timeout(300)  # each command that needs torch reads gigabytes, if nobody has lately
+
 HOSTS = {
     "reference": {},
     "honest": {},

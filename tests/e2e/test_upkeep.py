@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from tests.e2e.test_run import wait_for_outcomes
+from tests.e2e.warm import ARENA
 from tests.postgres import new_postgres_database
 
 
@@ -41,7 +42,7 @@ def test_a_backup_without_images_says_which_are_missing(arena, tmp_path):
 
 def test_a_backup_that_finds_no_room_says_where_and_leaves_none_taken(arena, tmp_path):
     arena("run", arena.plan("quick"), "--yes")
-    within = ["sh", "-c", "ulimit -f 100 && exec arena db backup safe"]
+    within = ["sh", "-c", f"ulimit -f 100 && exec {ARENA} db backup safe"]
     done = subprocess.run(within, cwd=tmp_path, env=arena.env, capture_output=True, text=True, check=False)
     assert (done.returncode, "cannot be copied to safe: " in done.stderr) == (2, True), done.stderr
     assert list((tmp_path / "safe").iterdir()) == []
