@@ -5,9 +5,6 @@ PYTHON ?= python3
 CONSTRAINTS := tests/constraints.txt
 # Three at a time on two cores: tests wait for servers and processes as often as they compute.
 PARALLEL := -n 3 --dist worksteal
-# Tests write and wait for the disk all the time: where there is room in memory, their files are there.
-ROOMY_KB := 2000000
-TEMPROOT := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > $(ROOMY_KB) {print "PYTEST_DEBUG_TEMPROOT=/dev/shm"}')
 DEMO := .venv
 TEST := .venv-test
 # A source package runs its own code as it is built; a wheel is only unpacked.
@@ -88,10 +85,10 @@ screenshots: $(TEST_STAMP)
 	rm -rf .screenshots
 
 test: lint
-	$(TEMPROOT) $(TEST)/bin/python -m pytest $(PARALLEL)
+	$(TEST)/bin/python -m pytest $(PARALLEL)
 
 test-quick: lint
-	$(TEMPROOT) $(TEST)/bin/python -m pytest $(PARALLEL) -m "not slow"
+	$(TEST)/bin/python -m pytest $(PARALLEL) -m "not slow"
 
 # Every parser for so many seconds, guided by coverage; what breaks one is kept where `make test` finds it.
 FUZZ_SECONDS ?= 20
