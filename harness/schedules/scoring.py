@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ async def score(run_id: str, metrics: Sequence[str], stopping: Callable[[], bool
             await anyio.open_process(command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE) as process,
             anyio.create_task_group() as beside,
         ):
-            beside.start_soon(_end_when, stopping, process)
+            beside.start_soon(end_when, stopping, process)
             said = await _all_of(process.stderr)
             code = await process.wait()
             beside.cancel_scope.cancel()
@@ -44,10 +45,12 @@ async def score(run_id: str, metrics: Sequence[str], stopping: Callable[[], bool
     return f"run {run_id} is not scored: {why}; `arena score {run_id}` goes on with it"
 
 
-async def _end_when(stopping: Callable[[], bool], process: Process) -> None:
+async def end_when(stopping: Callable[[], bool], process: Process) -> None:
+    """End a process once `stopping` says so, if it has not ended by itself."""
     while not stopping():
         await anyio.sleep(LOOKS_EVERY_S)
-    process.terminate()
+    with suppress(ProcessLookupError):  # it has ended just now
+        process.terminate()
 
 
 async def _all_of(stream: ByteReceiveStream | None) -> str:

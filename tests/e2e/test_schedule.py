@@ -6,14 +6,16 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 
-from harness.schedules.scoring import score
+from harness.schedules.scoring import end_when, score
 from tests.collector import receiving, values
 from tests.e2e.test_readme import OVER_A_SIMULATOR
 from tests.e2e.test_run import requests_seen, wait_for_outcomes
@@ -120,6 +122,13 @@ async def test_what_cannot_be_scored_is_said_and_raises_nothing():
 async def test_scoring_ends_when_the_scheduler_is_stopped():
     said = await score("r1", ["noise"], lambda: True)
     assert said == "run r1 is not scored: the scheduler was stopped; `arena score r1` goes on with it"
+
+
+async def test_a_stop_just_as_scoring_has_ended_fails_no_run():
+    async with await anyio.open_process([sys.executable, "-c", ""]) as process:
+        await process.wait()
+        await end_when(lambda: True, process)
+    assert process.returncode == 0
 
 
 @pytest.mark.slow
