@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from arena.errors import ConfigError
+from harness.cli import console
 
 
 def app(
@@ -21,6 +22,7 @@ def app(
     headless: Annotated[bool, typer.Option("--headless", help="Do not open a browser.")] = False,
 ) -> None:
     """Open the app over what was measured."""
+    console.settings()  # a value that cannot be used is said now, and not by every page
     if util.find_spec("streamlit") is None:
         raise ConfigError("the app needs Streamlit; `pip install 'provider-arena[app]'`, or `make demo APP=1`")
     package = util.find_spec("dashboards")

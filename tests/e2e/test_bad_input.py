@@ -179,3 +179,7 @@ def test_help_imports_nothing_heavy(module):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip().splitlines()[-1] == "False"
+
+
+def test_the_app_does_not_start_with_a_setting_that_it_cannot_use(arena):
+    assert arena("app", "--headless", code=2, ARENA_BLIND="perhaps").sentence.startswith("ARENA_BLIND: ")
