@@ -54,11 +54,10 @@ def is_device_fault(error: BaseException) -> bool:
     """
     import torch
 
-    # Before torch 2.8 there was no class of its own for it.
+    # cuBLAS refused a call, of a shape that it does not have, say: torch writes "CUDA error:" there, too.
     if "CUBLAS_STATUS_" in str(error) and "CUBLAS_STATUS_EXECUTION_FAILED" not in str(error):
-        return (
-            False  # cuBLAS refused a call, of a shape that it does not have, say: torch writes "CUDA error:" there too
-        )
+        return False
+    # Before torch 2.8 there was no class of its own for it.
     own_class: type[BaseException] | None = getattr(torch, "AcceleratorError", None)
     if own_class is not None and isinstance(error, own_class):
         return True

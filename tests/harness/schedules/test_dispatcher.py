@@ -188,16 +188,7 @@ async def test_a_run_that_was_cut_short_is_resumed_and_fires_nothing_twice(world
 
 async def test_a_run_whose_process_died_is_taken_over_only_once_it_is_silent(world):
     given(world, month_budget_usd=0.05)
-    write_config(world.config, {}, prompts=3)
-    await run_due(world, "2026-03-02T00:30")
-    world.clock.now = utc("2026-03-02T01:00")
-    world.seconds_per_call = 60.0
-    world.rng.choice = lambda _: "image"
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(world.service().run_due)
-        await world.clock.turn_until(utc("2026-03-02T01:00") + timedelta(seconds=1))
-        tasks.cancel_scope.cancel()  # kill -9, in its second call
-    OWNER.set("there:2:2")
+    await killed_in_its_second_call(world, "image")
     world.clock.now = heard_at = max(e["ended"] for e in world.executions)
     assert world.dispatcher().next_work(heard_at + timedelta(seconds=20)) is None, "it may be alive"
     work = world.dispatcher().next_work(heard_at + timedelta(seconds=40))
@@ -209,14 +200,13 @@ async def test_a_run_whose_process_died_is_taken_over_only_once_it_is_silent(wor
     assert work.session.run.budget_nano_usd == 50_000_000
 
 
-async def killed_in_its_second_call(world):
-    """The slot of one o'clock, reserved with five cents; 0.4 cents are spent, and one call of a cent is in flight."""
-    given(world, cron="0 1 * * *", month_budget_usd=0.05)
+async def killed_in_its_second_call(world, outcome):
+    """The run of one o'clock, of three calls; each has the same outcome, and the second is in flight."""
     write_config(world.config, {}, prompts=3)
     await run_due(world, "2026-03-02T00:30")
     world.clock.now = utc("2026-03-02T01:00")
     world.seconds_per_call = 60.0
-    world.rng.choice = lambda _: "cheap"
+    world.rng.choice = lambda _: outcome
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(world.service().run_due)
         await world.clock.turn_until(utc("2026-03-02T01:00") + timedelta(seconds=1))
@@ -230,7 +220,8 @@ def spent(world):
 
 
 async def test_a_run_that_died_and_is_given_up_as_it_was_switched_off_costs_what_it_spent(world):
-    await killed_in_its_second_call(world)
+    given(world, cron="0 1 * * *", month_budget_usd=0.05)  # five cents; 0.4 will be spent, and a cent be in flight
+    await killed_in_its_second_call(world, "cheap")
     assert spent(world) == 50_000_000
     given(world, cron="0 1 * * *", month_budget_usd=0.05, enabled=False)
     await run_due(world, "2026-03-02T03:10")
@@ -239,7 +230,8 @@ async def test_a_run_that_died_and_is_given_up_as_it_was_switched_off_costs_what
 
 
 async def test_a_run_that_cannot_be_resumed_costs_what_it_spent_and_is_not_given_up_within_a_minute(world, monkeypatch):
-    await killed_in_its_second_call(world)
+    given(world, cron="0 1 * * *", month_budget_usd=0.05)  # five cents; 0.4 will be spent, and a cent be in flight
+    await killed_in_its_second_call(world, "cheap")
 
     def without_key(*_):
         raise ConfigError("set T_KEY")
