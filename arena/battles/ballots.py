@@ -130,13 +130,13 @@ class Ballots:
             if most is not None and battles.battles_since(connection, day, voter_id) >= most:
                 raise BallotError("you have been given more pairs today than anybody looks at; come back tomorrow")
             seen = battles.seen(connection, voter_id, self._now()).told(besides)
+        apart = seen.told(seen.waiting)  # a vote on either of two pairs that share an image would close the other
         purpose = check_pairs.purpose(self.house, rng)
-        checking = None if purpose is Purpose.RATE else self._checking(purpose, voter_id, pool, seen, rng)
+        checking = None if purpose is Purpose.RATE else self._checking(purpose, voter_id, pool, apart, rng)
         if checking is not None:
             return self._battle(voter_id, checking, purpose)
-        meetings = pool.meetings(seen)
-        pair = draw(np.asarray(meetings.any(axis=0)), outlook, rng)
-        return None if pair is None else self._battle(voter_id, _entries(pool, seen, meetings, pair, rng), Purpose.RATE)
+        drawn = _rating(pool, apart, outlook, rng) or _rating(pool, seen, outlook, rng)
+        return None if drawn is None else self._battle(voter_id, drawn, Purpose.RATE)
 
     def _checking(
         self, purpose: Purpose, voter_id: str, pool: Pool, seen: Seen, rng: np.random.Generator
@@ -256,6 +256,13 @@ class Ballots:
             battles.hold_network(connection, network)
         if network and most is not None and battles.votes_since(connection, day, network=network) >= most:
             raise BallotError("too many votes have come from this network today; come back tomorrow")
+
+
+def _rating(pool: Pool, seen: Seen, outlook: Outlook, rng: np.random.Generator) -> check_pairs.Drawn | None:
+    """Two images that rate their makers; None when nothing is left that may be shown after what was seen."""
+    meetings = pool.meetings(seen)
+    pair = draw(np.asarray(meetings.any(axis=0)), outlook, rng)
+    return None if pair is None else _entries(pool, seen, meetings, pair, rng)
 
 
 def _entries(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -286,20 +286,25 @@ def prompt_shown(connection: Connection, prompt_id: str, sha256: str) -> ShownPr
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a voter has been shown: pairs of contenders in a cell, and images whose maker was revealed."""
+    """What a voter has been shown: pairs of contenders in a cell, and images whose maker was revealed.
+
+    `waiting` are the images of pairs that may still be voted on, in another window perhaps.
+    """
 
     pairs: frozenset[tuple[str, int, int]]
     revealed: frozenset[str]
+    waiting: frozenset[str] = frozenset()
 
     def told(self, more: frozenset[str]) -> Seen:
         """The same after the makers of more images were revealed."""
-        return Seen(self.pairs, self.revealed | more) if more else self
+        return replace(self, revealed=self.revealed | more) if more else self
 
 
 def seen(connection: Connection, voter_id: str, now: datetime | None = None) -> Seen:
     """Everything that may not be shown to this voter again.
 
-    A pair that was loaded, never shown, and has expired by `now` has been seen by nobody.
+    A pair that was loaded, never shown, and has expired by `now` has been seen by nobody. Without `now` none has
+    expired.
     """
     voted = sa.select(VOTE.c.battle_id).where(VOTE.c.voter_id == voter_id)
     query = sa.select(
@@ -308,14 +313,17 @@ def seen(connection: Connection, voter_id: str, now: datetime | None = None) -> 
         BATTLE.c.right_contender,
         BATTLE.c.left_sha256,
         BATTLE.c.right_sha256,
+        BATTLE.c.expires_at,
         BATTLE.c.id.in_(voted).label("voted"),
     ).where(BATTLE.c.voter_id == voter_id)
     if now is not None:
         query = query.where(BATTLE.c.shown_at.is_not(None) | (BATTLE.c.expires_at > now))
-    pairs, revealed = set(), set()
+    pairs, revealed, waiting = set(), set(), set()
     for row in connection.execute(query):
         low, high = sorted((row.left_contender, row.right_contender))
         pairs.add((row.cell, low, high))
         if row.voted:
             revealed |= {row.left_sha256, row.right_sha256}
-    return Seen(frozenset(pairs), frozenset(revealed))
+        elif now is None or row.expires_at > now:
+            waiting |= {row.left_sha256, row.right_sha256}
+    return Seen(frozenset(pairs), frozenset(revealed), frozenset(waiting))

@@ -132,7 +132,7 @@ def test_a_loaded_pair_is_void_once_one_of_its_images_was_named(database, watch)
     ballots = Ballots(database, now=watch)
     ballots.register("ann")
     pool = ballots.pool(simulated=False)
-    loaded = [ballots.open("ann", pool, shown=False, seed=s) for s in range(8)]
+    loaded = [ballots.open("ann", pool, shown=False, seed=s) for s in range(18)]
     first, *others = [ballots.battle(b.token) for b in loaded]
     watch.ahead(seconds=1)
     ballots.show(loaded[0].token, "ann")
@@ -342,6 +342,12 @@ def test_the_next_pair_is_loaded_without_what_the_pair_on_the_screen_will_tell(b
         watch.ahead(seconds=3)
         assert ballots.cast(following.token, "ann", Verdict.RIGHT, LONG_ENOUGH).counted
     assert len(vote_rows(database)) == 6
+
+
+def test_windows_of_one_voter_share_no_image_while_there_are_others(ballots):
+    pairs = [ballots.battle(opened(ballots, seed=n).token) for n in range(18)]
+    assert len({e.sha256 for pair in pairs[:9] for e in (pair.left, pair.right)}) == 18
+    assert opened(ballots) is None, "three prompts with six pairs of makers each: every one was drawn"
 
 
 def test_nobody_is_given_pairs_without_end(database, watch):
