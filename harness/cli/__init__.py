@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -49,50 +50,40 @@ from harness.cli import (
 )
 from harness.cli.console import say
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 EXIT_BAD_INPUT, EXIT_BUG = 2, 70
+BOARDS = (arena_boards.leaderboard, arena_boards.matchups, arena_boards.competitions)
 
 cli = typer.Typer(
     name="arena",
     help="Measure image-generation providers, and rank what they make.",
+    epilog="Begin with `arena demo`: it needs no key, and costs nothing.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-cli.command("run")(run.run)
-cli.command("export")(export.export)
-cli.command("import")(imports.import_)
-cli.command("report")(report.report)
-cli.command("capacity")(capacity.capacity)
-cli.command("demo")(demo.demo)
-cli.command("app")(app.app)
-cli.command("prune")(prune.prune)
-for command in (arena_boards.leaderboard, arena_boards.matchups, arena_boards.competitions, recommend.recommend):
-    cli.command(command.__name__)(command)
+PANELS: dict[str, tuple[ModuleType | Callable[..., None], ...]] = {
+    "Measure": (demo.demo, plan, run.run, runs, capacity.capacity, schedule),
+    "Decide": (app.app, report.report, recommend.recommend, *BOARDS),
+    "Endpoints": (endpoints, providers, prompts, keys, local, sim),
+    "Images and votes": (votes, contenders, images, score),
+    "Data": (export.export, imports.import_, prune.prune, db),
+    "Watch": (watch, metrics, otel),
+}
+"""Every command and every group of commands, in the order in which `arena --help` shows them."""
+for panel, entries in PANELS.items():
+    for entry in entries:
+        if isinstance(entry, ModuleType):
+            cli.add_typer(entry.cli, rich_help_panel=panel)
+        else:
+            cli.command(entry.__name__.rstrip("_"), rich_help_panel=panel)(entry)
 runs.cli.command("capacity")(capacity.again)
 runs.cli.command("behaviour")(behaviour.again)
+runs.cli.command("compare")(compare.compare)
 providers.cli.command("behaviour")(behaviour.behaviour)
 providers.cli.command("same-weights")(same_weights.same_weights)
-runs.cli.command("compare")(compare.compare)
-for noun in (
-    plan,
-    runs,
-    schedule,
-    endpoints,
-    providers,
-    prompts,
-    contenders,
-    images,
-    score,
-    votes,
-    watch,
-    db,
-    metrics,
-    otel,
-    sim,
-    local,
-    keys,
-):
-    cli.add_typer(noun.cli)
 
 
 def _print_version(wanted: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 from harness.cli import console
 from harness.cli.console import Json, out, print_json, say
 
-cli = typer.Typer(name="contenders", help="Who takes part in battles.", no_args_is_help=True)
+cli = typer.Typer(name="contenders", help="List who takes part in battles, and retire them.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="An endpoint id, as `arena contenders ls` shows it.")]
 Simulated = Annotated[bool, typer.Option("--simulated", help="Its simulated images, not its real ones.")]
 

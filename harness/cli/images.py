@@ -9,7 +9,7 @@ import typer
 from harness.cli import console
 from harness.cli.console import Json, out, print_json, say
 
-cli = typer.Typer(name="images", help="Images that are kept out of battles, and why.", no_args_is_help=True)
+cli = typer.Typer(name="images", help="List what is kept out of battles and why, and decide it.", no_args_is_help=True)
 Sha = Annotated[str, typer.Argument(help="The image's SHA-256, as `arena images kept-out --json` shows it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept and shown.")]
 

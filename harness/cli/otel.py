@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from arena.settings import Settings
     from arena.store.engine import Database
 
-cli = typer.Typer(name="otel", help="Traces and metrics for OpenTelemetry.", no_args_is_help=True)
+cli = typer.Typer(name="otel", help="Send traces and metrics to OpenTelemetry.", no_args_is_help=True)
 
 
 @cli.command()

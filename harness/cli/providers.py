@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from arena.domain.endpoint import Endpoint
     from arena.domain.request import GenerationRequest
 
-cli = typer.Typer(name="providers", help="How providers take a request, and whether they answer.", no_args_is_help=True)
+cli = typer.Typer(
+    name="providers", help="Show how providers take a request, and check whether they answer.", no_args_is_help=True
+)
 
 
 @cli.command()

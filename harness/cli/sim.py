@@ -12,7 +12,7 @@ from harness.cli.hostile import hostile
 
 cli = typer.Typer(
     name="sim",
-    help="Simulated providers, for the demo, for tests and for trying things out.",
+    help="Serve simulated providers, for tests and for trying things out.",
     no_args_is_help=True,
 )
 cli.command("hostile")(hostile)

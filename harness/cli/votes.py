@@ -14,7 +14,7 @@ from harness.cli.console import out as out_console
 from harness.cli.export import Format, What, export
 
 cli = typer.Typer(
-    name="votes", help="Votes as files, who cast them, and which of them are set apart.", no_args_is_help=True
+    name="votes", help="Export and import votes; check who cast them, and set some apart.", no_args_is_help=True
 )
 cli.add_typer(quarantine.cli)
 cli.add_typer(quarantine.gold_cli)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.alerts.messages import News
 
 EXIT_OPEN, EXIT_UNTOLD = 3, 4
-cli = typer.Typer(name="watch", help="What of an endpoint is no longer as it was, and whom to tell.")
+cli = typer.Typer(name="watch", help="Tell what of an endpoint is no longer as it was.")
 
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Instead of watch.toml in ARENA_CONFIG_DIR.")

@@ -2,7 +2,7 @@
 
 
 def test_two_endpoints_of_a_run_and_two_runs_are_compared(arena):
-    plan = arena.plan("quick", "slow", repetitions=4)
+    plan = arena.plan("quick", "slow", prompts={"sets": ["core"], "limit": 20})  # not 5, four times: chance may tie them
     first = arena.json("run", plan, "--yes")["run"]["id"]
     (within,) = arena.json("runs", "compare", first)["comparisons"]
     assert within["paired"] is True
