@@ -31,6 +31,7 @@ def run(arguments: tuple[str, ...], directory: Path, env: dict[str, str], out: P
 
 
 def _command(arguments: tuple[str, ...], directory: Path, env: dict[str, str], out: Path) -> None:
+    gc.freeze()  # what was there before the fork is nobody's garbage, and walking through it would copy it
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(env)
