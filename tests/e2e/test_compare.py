@@ -2,7 +2,8 @@
 
 
 def test_two_endpoints_of_a_run_and_two_runs_are_compared(arena):
-    plan = arena.plan("quick", "slow", prompts={"sets": ["core"], "limit": 20})  # not 5, four times: chance may tie them
+    # Twenty prompts once, not five four times: by chance those can say too little for an interval.
+    plan = arena.plan("quick", "slow", prompts={"sets": ["core"], "limit": 20})
     first = arena.json("run", plan, "--yes")["run"]["id"]
     (within,) = arena.json("runs", "compare", first)["comparisons"]
     assert within["paired"] is True
