@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from arena.settings import Settings
 
 BUSY_TIMEOUT_MS = 30_000
+MAKING_S = 3.0
+"""An empty database is called one after so long: making the tables takes a fraction of a second."""
 OF_A_VALUE = (DataError, IntegrityError, ProgrammingError)
 """What databases raise for a value that they cannot store; all else is about the disk, the file or the connection."""
 
@@ -80,6 +82,8 @@ def open_database(settings: Settings, *, create: bool = False) -> Database:
             if state is migrate.State.EMPTY and create:
                 migrate.upgrade(engine)
                 state = migrate.State.CURRENT
+            elif state is migrate.State.EMPTY:
+                state = _once_made(engine)
             complaint = migrate.complaint(state, where(engine))
         if complaint:
             raise StoreError(complaint)
@@ -87,6 +91,14 @@ def open_database(settings: Settings, *, create: bool = False) -> Database:
         engine.dispose()
         raise
     return Database(engine)
+
+
+def _once_made(engine: sa.Engine) -> migrate.State:
+    """The state of a database that was empty a moment ago: another process may be making its tables just now."""
+    until_s = time.monotonic() + MAKING_S
+    while (found := migrate.state(engine)) is migrate.State.EMPTY and time.monotonic() < until_s:
+        time.sleep(0.05)
+    return found
 
 
 def connect(settings: Settings, *, create: bool) -> sa.Engine:

@@ -1,5 +1,7 @@
 """Migrations make exactly the tables that the code uses, on both databases; versions are told apart."""
 
+import threading
+
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -80,6 +82,23 @@ def test_upgrading_twice_changes_nothing(any_settings, engines):
     engine = engines(open_database(any_settings, create=True).engine)
     migrate.upgrade(engine)
     assert migrate.current(engine) == migrate.head()
+
+
+def test_a_database_that_another_process_is_making_is_waited_for(any_settings, engines):
+    any_settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = engines(connect(any_settings, create=True))
+    engine.connect().close()  # there it is, and empty
+    making = threading.Timer(0.5, migrate.upgrade, [engine])
+    making.start()
+    open_database(any_settings).close()
+    making.join()
+
+
+def test_an_empty_database_that_nobody_makes_is_called_empty(any_settings, engines):
+    any_settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engines(connect(any_settings, create=True)).connect().close()
+    with pytest.raises(StoreError, match="is empty; `arena run PLAN` or `arena db upgrade` prepares it"):
+        open_database(any_settings)
 
 
 def test_a_missing_database_names_the_command_that_makes_one(settings):
