@@ -6,12 +6,14 @@ back is read from the store like the results of any run.
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -28,9 +30,10 @@ from dashboards import data
 from dashboards.playground import MOST_CHARACTERS, closed, command, environ_of_child, last_sentence, written
 
 if TYPE_CHECKING:
+    from arena.store.engine import Database
     from dashboards.playground import Price, Wish
 
-MOST_AT_ONCE = 2
+MOST_AT_ONCE, LOOKS_EVERY_S = 2, 0.2
 _RUN = re.compile(r"^run (\d{8}-\d{6}-[a-z0-9]{4})$", re.MULTILINE)
 
 
@@ -43,6 +46,8 @@ class Firing:
     directory: Path
     run_id: str | None = None
     complaint: str | None = None
+    followed: threading.Event = field(default_factory=threading.Event)
+    """Set when the child has ended and what became of it is noted."""
 
 
 @dataclass(slots=True)
@@ -95,11 +100,12 @@ def fire(token: str, wish: Wish, cost: Price) -> None:
             if not purse.reserve(connection, token, cost.charged_usd, settings.playground_usd_per_day, now):
                 return
         try:
-            held.firings[token] = _started(token, wish, cost.budget_usd)
+            firing = held.firings[token] = _started(token, wish, cost.budget_usd)
         except OSError as error:
             with data.database().write() as connection:
                 purse.release(connection, token, datetime.now(UTC))
             raise ConfigError(f"the `arena` command could not be started: {error.strerror}") from error
+    threading.Thread(target=_follow, args=(firing, data.database()), name="arena-playground", daemon=True).start()
 
 
 def _started(token: str, wish: Wish, budget_usd: Decimal) -> Firing:
@@ -120,24 +126,35 @@ def _started(token: str, wish: Wish, budget_usd: Decimal) -> Firing:
 
 def look(token: str) -> Firing | None:
     """How a child is doing; None if this process started none for the token."""
-    held = children()
-    with held.lock:
-        firing = held.firings.get(token)
-        if firing is None or firing.complaint is not None:
-            return firing
-        ended = firing.process.poll() is not None
-        said = _said(firing)
-        if firing.run_id is None and (found := _RUN.search(said)) is not None:
-            firing.run_id = found[1]
-            with data.database().write() as connection:
-                purse.attach(connection, token, firing.run_id)
-        if ended and firing.run_id is None:
-            firing.complaint = last_sentence(said)
-            with data.database().write() as connection:
-                purse.release(connection, token, datetime.now(UTC))
-        if ended:
-            shutil.rmtree(firing.directory, ignore_errors=True)
-    return firing
+    return children().firings.get(token)
+
+
+def _follow(firing: Firing, database: Database) -> None:
+    """Until a child ends, whether or not a page looks on: which run it makes, or why it makes none."""
+    try:
+        while firing.process.poll() is None:
+            _note_run(firing, database)
+            time.sleep(LOOKS_EVERY_S)
+        _note_run(firing, database)
+        if firing.run_id is None:
+            with database.write() as connection:
+                purse.release(connection, firing.token, datetime.now(UTC))
+            firing.complaint = last_sentence(_said(firing))
+    except Exception:
+        logging.getLogger(__name__).exception("what became of a prompt could not be noted")
+        if firing.run_id is None:
+            firing.complaint = "what became of this prompt could not be noted; the log of the app says why"
+    finally:
+        firing.process.wait()
+        shutil.rmtree(firing.directory, ignore_errors=True)
+        firing.followed.set()
+
+
+def _note_run(firing: Firing, database: Database) -> None:
+    if firing.run_id is None and (found := _RUN.search(_said(firing))) is not None:
+        firing.run_id = found[1]
+        with database.write() as connection:
+            purse.attach(connection, firing.token, firing.run_id)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)

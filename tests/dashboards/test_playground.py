@@ -1,6 +1,5 @@
 """The playground: off unless switched on, its cost shown first, its money bounded, its words harmless."""
 
-import shutil
 import subprocess
 import sys
 from decimal import Decimal
@@ -41,8 +40,8 @@ def switched_on(directory, monkeypatch):
     monkeypatch.setattr(playground_firing, "command", lambda: [sys.executable, "-c", "print()"])
     yield directory
     for firing in playground_firing.children().firings.values():
-        firing.process.wait(30)
-        shutil.rmtree(firing.directory, ignore_errors=True)
+        assert firing.followed.wait(30)
+        assert not firing.directory.exists()
 
 
 def test_it_is_off_unless_the_operator_switches_it_on(open_page, directory):
@@ -133,7 +132,7 @@ def test_what_no_run_came_of_is_given_back_and_said(switched_on, monkeypatch):
     said = "import sys; sys.stderr.write('arena: the key is bad\\n'); sys.exit(2)"
     monkeypatch.setattr(playground_firing, "command", lambda: [sys.executable, "-c", said])
     playground_firing.fire("one", WISH, DEAR)
-    playground_firing.children().firings["one"].process.wait(30)
+    assert playground_firing.look("one").followed.wait(30)
     assert playground_firing.look("one").complaint == "the key is bad"
     assert playground_firing.left_today_usd() == 1
 
@@ -206,11 +205,24 @@ def test_a_bad_amount_is_refused(monkeypatch):
         Settings()
 
 
-def test_the_purse_survives_a_restart(switched_on):
+def test_the_run_is_noted_though_nobody_looks_on(switched_on, small, monkeypatch):
+    said = "import sys, time; print('run 20260102-030405-test', file=sys.stderr, flush=True); time.sleep(1)"
+    monkeypatch.setattr(playground_firing, "command", lambda: [sys.executable, "-c", said])
     playground_firing.fire("one", WISH, DEAR)
-    playground_firing.children().firings["one"].process.wait(30)
+    firing = playground_firing.look("one")
+    assert firing.followed.wait(30)
+    assert (firing.run_id, firing.complaint) == ("20260102-030405-test", None)
+    assert reservations(switched_on)[0]["run_id"] == "20260102-030405-test"
+    assert playground_firing.left_today_usd() == Decimal("0.4")
+
+
+def test_the_purse_survives_a_restart(switched_on, monkeypatch):
+    monkeypatch.setattr(playground_firing, "command", lambda: [sys.executable, "-c", "import time; time.sleep(60)"])
+    playground_firing.fire("one", WISH, DEAR)
+    firing = playground_firing.look("one")
     playground_firing.children.clear()
     assert playground_firing.left_today_usd() == Decimal("0.4")
     playground_firing.fire("one", WISH, DEAR)
     assert not playground_firing.children().firings
-    open_database(Settings()).close()
+    firing.process.kill()
+    assert firing.followed.wait(30)
