@@ -11,7 +11,9 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from arena.settings import Settings
+from arena.store import migrate
 from arena.store.engine import open_database
+from tests import migrated
 from tests.postgres import postgres_server
 
 # The same examples every time, and no failure because a shared machine is slow.
@@ -45,6 +47,13 @@ def _own_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     # Streamlit's AppTest leaves its page behind as the main module, which every process that is started then imports.
     sys.modules["__main__"] = _MAIN
+
+
+@pytest.fixture(autouse=True)
+def _copied_databases(request, monkeypatch):
+    """Migrating takes longer than most tests; where migrations are what a test is about, they run."""
+    if "migrat" not in request.node.nodeid:
+        monkeypatch.setattr(migrate, "upgrade", migrated.upgrade)
 
 
 @pytest.fixture
