@@ -28,7 +28,7 @@ from arena.domain.plan import Plan, RequestTemplate, Selection
 from arena.domain.prompt import Prompt
 from arena.domain.run import Environment, Run, RunStatus
 from arena.settings import Settings
-from arena.store import mapping
+from arena.store import digests, mapping
 from arena.store.battles import FACTS, VERDICT_CODE, key_of
 from arena.store.blobs import BlobStore
 from arena.store.engine import open_database
@@ -74,6 +74,9 @@ def seed(directory: Path, outcomes: int = 500_000, votes: int = 100_000, number:
         _write_votes(raw, world, groups, votes, rng)
         raw.execute("ANALYZE")
     raw.close()
+    database = open_database(settings)
+    digests.refresh(database)  # as each run does when it ends
+    database.close()
 
 
 def _endpoints() -> tuple[Endpoint, ...]:
