@@ -15,6 +15,7 @@ from tests.benchmarks.app.seed import seed
 from tests.browser.test_app_browser import browser
 from tests.browser.test_vote_browser import IDLE, WAIT_MS, act, shown, until
 from tests.dashboards.test_vote import rows
+from tests.ports import free_port
 
 __all__ = ["browser"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -33,8 +34,6 @@ server_metadata_url = "{provider}/.well-known/openid-configuration"
 @pytest.fixture
 def provider():
     """A provider that lets everybody in under the name that they give."""
-    from tests.browser.screenshots import free_port
-
     port = free_port()
     address = f"http://localhost:{port}"
     command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port)]
@@ -55,7 +54,7 @@ def answers(url):
 @pytest.fixture
 def app(tmp_path, provider, monkeypatch):
     """The address of an app in which only who has logged in may vote."""
-    from tests.browser.screenshots import free_port, served
+    from tests.browser.screenshots import served
 
     monkeypatch.setenv("ARENA_REQUIRE_LOGIN", "1")
     monkeypatch.setenv("ARENA_BLIND", "1")

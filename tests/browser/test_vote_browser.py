@@ -5,6 +5,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from arena.battles.renditions import BOX_PX
 from arena.store.battles import VOTE, VOTER
@@ -205,7 +206,11 @@ def vote_page(context, address):
 
 def shown(page):
     """A pair is there: both images decoded, of one size, and the server knows that they were painted."""
-    page.wait_for_selector(".arena-pair[data-shown]", timeout=WAIT_MS)
+    try:
+        page.wait_for_selector(".arena-pair[data-shown]", timeout=WAIT_MS)
+    except PlaywrightTimeout as late:
+        late.add_note(f"the page has: {page.locator('body').inner_text()}")
+        raise
     page.wait_for_function(DRAWN, timeout=WAIT_MS)
     widths = page.locator(".arena-side img").evaluate_all("all => all.map(i => [i.naturalWidth, i.naturalHeight])")
     assert widths == [[BOX_PX, BOX_PX]] * 2

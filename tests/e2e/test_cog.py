@@ -2,7 +2,6 @@
 
 import io
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ import httpx
 import pandas as pd
 import pytest
 from PIL import Image
+
+from tests.ports import free_port
 
 PREDICTOR = Path(__file__).parent / "cog_predictor"
 PROMPTS = """
@@ -46,9 +47,7 @@ clip_tokens = 4
 
 @contextmanager
 def cog_server():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     bin_directory = str(Path(sys.executable).parent)
     environment = {
         **os.environ,

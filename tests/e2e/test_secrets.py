@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from harness.sim.contender import load_contenders
 from harness.sim.server import build_app
 from tests.e2e.recording import Recorded
 from tests.e2e.warm import ARENA
+from tests.ports import free_port
 from tests.postgres import new_postgres_database
 from tests.torture.ledger import served
 
@@ -145,9 +145,7 @@ def everything_below(directory):
 
 def answered_by_the_app(arena):
     """The app as it runs, and what it says on its own stdout and stderr."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [ARENA, "--debug", "app", "--headless", "--port", str(port)]
     process = subprocess.Popen(
         command, env=arena.env, cwd=arena.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
