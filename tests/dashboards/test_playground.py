@@ -226,3 +226,4 @@ def test_the_purse_survives_a_restart(switched_on, monkeypatch):
     assert not playground_firing.children().firings
     firing.process.kill()
     assert firing.followed.wait(30)
+    open_database(Settings()).close()

@@ -101,17 +101,22 @@ def test_a_scheduled_run_goes_to_the_collector_like_any_other(arena, scheduled):
     assert {values(span.attributes)["arena.run.id"] for span in trials} == {row["run"]}
 
 
-def test_a_scheduled_run_is_scored_once_it_has_ended(arena, scheduled):
+@pytest.mark.timeout(300)  # torch reads gigabytes, if nobody has lately
+def test_a_scheduled_run_is_scored_and_what_cannot_be_scored_fails_nothing(arena, scheduled, tmp_path):
     arena.plan("quick")
     scheduled(score=["nois"])
     assert "`score`: there is no metric 'nois'; did you mean 'noise'?" in arena("schedule", "ls", code=2).sentence
     scheduled(score=["noise"])
+    scheduled("wanting", score=["noise", "clip_score"])
     arena("schedule", "run-due")
     make_due(arena)
-    done = arena("schedule", "run-due")
-    (row,) = became(arena, "done")
-    assert f"run {row['run']}: 5 scores of 5 images" in done.err
-    assert {scored["metric"] for scored in arena.json("score", "show", "last")["scores"]} == {"noise"}
+    done = arena("schedule", "run-due", HF_HUB_CACHE=str(tmp_path / "empty"))
+    runs = {row["schedule"]: row["run"] for row in became(arena, "done")}
+    assert f"run {runs['often']}: 5 scores of 5 images" in done.err
+    assert f"run {runs['wanting']} is not scored: " in done.err
+    assert "hf download" in done.err
+    shown = arena.json("score", "show", runs["often"])
+    assert {scored["metric"] for scored in shown["scores"]} == {"noise"}
 
 
 async def test_what_cannot_be_scored_is_said_and_raises_nothing():
