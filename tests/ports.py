@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import random
+import secrets
 import socket
 
 AT_WILL = range(20_000, 32_000)
@@ -15,9 +14,8 @@ Whoever still looks for a server that has ended, as a browser's page does, then 
 
 def free_port() -> int:
     """A port at which nobody listens."""
-    rng = random.Random(os.urandom(8))
     while True:
-        port = rng.choice(AT_WILL)
+        port = secrets.choice(AT_WILL)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

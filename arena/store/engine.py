@@ -72,8 +72,9 @@ class Database:
 def open_database(settings: Settings, *, create: bool = False) -> Database:
     """The settings' database, at the current schema.
 
-    With `create` a missing or empty database is made. StoreError if there is none, if it is older (names the command
-    that upgrades it), newer (names what to upgrade), or cannot be reached.
+    With `create` a missing or empty database is made; one that another process is making just now is waited for.
+    StoreError if there is none, if it is older (names the command that upgrades it), newer (names what to upgrade), or
+    cannot be reached.
     """
     engine = connect(settings, create=create)
     try:

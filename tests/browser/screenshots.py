@@ -1,4 +1,4 @@
-"""Takes the pictures of the app in docs/: `python tests/browser/screenshots.py DATA_DIR [--out docs]`."""
+"""Takes the pictures of the app in docs/: `python -m tests.browser.screenshots DATA_DIR [--out docs]`."""
 
 from __future__ import annotations
 

@@ -32,6 +32,11 @@ def constraints(engine):
     return found
 
 
+@pytest.fixture(autouse=True)
+def _copied_databases():
+    """Here every database is migrated from nothing."""
+
+
 @pytest.fixture
 def engines():
     """Engines that are closed at the end."""
